@@ -1,0 +1,1 @@
+"""Many nodes: admission, aggregation, closing and auditing rounds."""

@@ -1,0 +1,1 @@
+"""The federation contract, behind one interface."""

@@ -1,0 +1,1 @@
+"""Local training: models, data, steps. The only package that imports Keras."""
