@@ -1,0 +1,40 @@
+"""Canonical JSON (RFC 8785): one value, one sequence of bytes."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+
+from fl_node.errors import CanonicalError
+
+
+def encode_json(value: object) -> bytes:
+    """Encode a JSON value in its canonical form.
+
+    :raises CanonicalError: for NaN, infinity, integers beyond 2**53, or what JSON does not have
+    """
+    try:
+        return rfc8785.dumps(value)  # type: ignore[arg-type]
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
+        raise CanonicalError(f"no canonical JSON for this value: {error}") from error
+
+
+def decode_json(content: bytes) -> Any:
+    """Decode canonical JSON.
+
+    :raises CanonicalError: when the bytes are not JSON, or not its canonical form
+    """
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise CanonicalError(f"canonical JSON was expected, found other bytes: {error}") from error
+    if encode_json(value) != content:
+        raise CanonicalError("JSON was found, but not in its canonical form (RFC 8785)")
+    return value
+
+
+def finite_or_null(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Make metrics fit for JSON: a non-finite one is null."""
+    return {name: float(v) if math.isfinite(v) else None for name, v in metrics.items()}

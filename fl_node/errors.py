@@ -1,0 +1,78 @@
+"""The error tree: everything that flnode raises on purpose is a `FlnodeError`.
+
+A message is one line: what was asked, what was found, what to try.
+"""
+
+
+class FlnodeError(Exception):
+    """The root of all named errors."""
+
+
+class CidError(FlnodeError):
+    """A text or a number of bytes that is no CIDv0."""
+
+
+class WeightsError(FlnodeError):
+    """Bytes that are no canonical weights file, or tensors that cannot become one."""
+
+
+class CanonicalError(FlnodeError):
+    """A value without a canonical JSON form, or bytes that are not in it."""
+
+
+class PlanError(FlnodeError):
+    """A plan that breaks a rule."""
+
+
+class ReportError(FlnodeError):
+    """Bytes that are no round report."""
+
+
+class SettingsError(FlnodeError):
+    """A setting that is unknown, missing or out of range."""
+
+
+class DataError(FlnodeError):
+    """Training data that cannot be used."""
+
+
+class ModelError(FlnodeError):
+    """A model that cannot be rebuilt from a plan, or may not be."""
+
+
+class StrategyError(FlnodeError):
+    """An unknown strategy, or parameters or updates it cannot work with."""
+
+
+class StoreError(FlnodeError):
+    """A store that cannot do what was asked."""
+
+
+class UnavailableError(StoreError):
+    """The store has no such bytes, or not in time."""
+
+
+class TooLargeError(StoreError):
+    """The bytes are more than the caller allows."""
+
+
+class DigestMismatchError(StoreError):
+    """The bytes found are not those that were named."""
+
+
+class LedgerError(FlnodeError):
+    """A chain that cannot do what was asked."""
+
+
+class RevertedError(LedgerError):
+    """The contract refused a call.
+
+    :ivar name: the contract's custom error, such as ``RoundFull``
+    :ivar values: the error's arguments in order
+    """
+
+    def __init__(self, name: str, values: tuple[object, ...] = ()) -> None:
+        self.name = name
+        self.values = values
+        shown = ", ".join(str(value) for value in values)
+        super().__init__(f"the contract refused the call: {name}({shown})")
