@@ -1,0 +1,163 @@
+"""A whole chain in this process: py-evm by London's rules, a block for every transaction."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from eth.vm.forks import LondonVM
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_tester import EthereumTester, PyEVMBackend
+from eth_utils import keccak, to_canonical_address
+from web3 import EthereumTesterProvider, Web3
+from web3.types import TxReceipt
+
+from fl_node.chain.ethereum import Connection
+from fl_node.errors import LedgerError
+from fl_node.files import write_atomically
+
+# A chain by London's rules has a difficulty; nobody works for it here.
+DIFFICULTY = 131_072
+FUNDED = {"balance": 10**24, "nonce": 0, "code": b"", "storage": {}}
+
+
+def embedded_account(role: str) -> LocalAccount:
+    """Give a role's account on embedded chains: a well-known key, since nobody else is there."""
+    account: LocalAccount = Account.from_key(keccak(text=f"flnode embedded chain, {role}"))
+    return account
+
+
+class EmbeddedChain(Connection):
+    """A chain that lives in this process, and in a journal of its transactions if it has one.
+
+    It takes raw transactions that were signed elsewhere; its time moves by `set_time` or, without,
+    by its clock. The journal replayed gives the same blocks, hash for hash.
+
+    :ivar web3: JSON-RPC to it
+    """
+
+    def __init__(
+        self,
+        funded: Iterable[str],
+        genesis_seconds: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Start at block 0 with balances for these accounts; reads are made as the first of them.
+
+        :param genesis_seconds: block 0's timestamp, in seconds since 1970
+        :param clock: gives seconds since 1970
+        """
+        accounts = list(funded)
+        self._clock = clock
+        self._journal: Path | None = None
+        self._next_seconds: int | None = None
+        self._backend = PyEVMBackend(
+            genesis_parameters=PyEVMBackend.generate_genesis_params(
+                {"timestamp": genesis_seconds, "difficulty": DIFFICULTY}
+            ),
+            genesis_state={to_canonical_address(account): FUNDED for account in accounts},
+            vm_configuration=((0, LondonVM),),
+        )
+        self._apply = self._backend.send_raw_transaction
+        self._backend.send_raw_transaction = self._send_raw_transaction
+        self.web3 = Web3(EthereumTesterProvider(EthereumTester(backend=self._backend)))
+        self.web3.eth.default_account = Web3.to_checksum_address(accounts[0])
+
+    @classmethod
+    def create(
+        cls, journal: Path, funded: Iterable[str], clock: Callable[[], float] = time.time
+    ) -> "EmbeddedChain":
+        """Start a chain that keeps a journal, from which `load` gives it back.
+
+        :raises OSError: when the journal cannot be written
+        """
+        accounts, genesis_seconds = list(funded), int(clock())
+        first = {"funded": accounts, "genesis_seconds": genesis_seconds}
+        write_atomically(journal, [json.dumps(first).encode() + b"\n"])
+        chain = cls(accounts, genesis_seconds, clock)
+        chain._journal = journal
+        return chain
+
+    @classmethod
+    def load(cls, journal: Path, clock: Callable[[], float] = time.time) -> "EmbeddedChain":
+        """Replay a journal; a last line that a crash cut off never happened.
+
+        :raises LedgerError: when the file is missing or is no journal
+        """
+        try:
+            entries = list(_entries(journal))
+            chain = cls(entries[0]["funded"], entries[0]["genesis_seconds"], clock)
+            for entry in entries[1:]:
+                chain.set_time(entry["seconds"])
+                chain.web3.eth.send_raw_transaction(entry["raw"])
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            raise LedgerError(f"{journal} is no embedded chain's journal: {error!r}") from error
+        chain._journal = journal
+        return chain
+
+    @property
+    def chain_id(self) -> int:
+        """Give the id that transactions are signed for."""
+        return int(self._backend.chain.chain_id)
+
+    def now(self) -> float:
+        """Give the next block's timestamp, in seconds since 1970."""
+        if self._next_seconds is not None:
+            return self._next_seconds
+        return max(int(self._clock()), self._newest_seconds() + 1)
+
+    def set_time(self, seconds: int) -> None:
+        """Give the next block this timestamp, in seconds since 1970; "pending" calls see it too.
+
+        :raises LedgerError: when it is not after the newest block's
+        """
+        newest = self._newest_seconds()
+        if seconds <= newest:
+            raise LedgerError(
+                f"asked for a block at {seconds} s, found the newest one at {newest} s; "
+                "try a later time"
+            )
+        self._next_seconds = seconds
+        self._set_header(timestamp=seconds)
+
+    def revert_data(self, receipt: TxReceipt) -> bytes:
+        """Run a mined transaction that failed once more, on the state it met, at its time."""
+        chain = self._backend.chain
+        block = chain.get_canonical_block_by_number(receipt["blockNumber"])
+        parent = chain.get_canonical_block_header_by_number(receipt["blockNumber"] - 1)
+        state = chain.get_vm(block.header.copy(state_root=parent.state_root)).state
+        mined = block.transactions[receipt["transactionIndex"]]
+        computation = state.apply_transaction(mined)
+        return bytes(computation.output)
+
+    def _send_raw_transaction(self, raw: bytes) -> bytes:
+        seconds = int(self.now())
+        self._set_header(timestamp=seconds)
+        transaction_hash: bytes = self._apply(raw)
+        self._next_seconds = None
+        if self._journal is not None:
+            _append(self._journal, {"raw": "0x" + raw.hex(), "seconds": seconds})
+        return transaction_hash
+
+    def _newest_seconds(self) -> int:
+        return int(self._backend.chain.get_canonical_head().timestamp)
+
+    def _set_header(self, timestamp: int) -> None:
+        chain = self._backend.chain
+        chain.header = chain.header.copy(timestamp=timestamp)
+
+
+def _entries(journal: Path) -> Iterator[dict[str, Any]]:
+    lines = journal.read_bytes().split(b"\n")
+    for line in lines[:-1]:  # what follows the last newline is empty, or was cut off
+        yield json.loads(line)
+
+
+def _append(journal: Path, entry: dict[str, Any]) -> None:
+    with journal.open("ab") as stream:
+        stream.write(json.dumps(entry).encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,308 @@
+"""The federation's contract on any Ethereum chain, over web3; web3's errors end here."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from functools import cache
+from typing import Any, cast
+
+from eth_abi.abi import decode
+from eth_account.signers.local import LocalAccount
+from eth_typing import BlockNumber
+from eth_utils.abi import (
+    collapse_if_tuple,
+    event_abi_to_log_topic,
+    function_abi_to_4byte_selector,
+)
+from web3 import Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractConstructor, ContractFunction
+from web3.exceptions import BadFunctionCallOutput
+from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt, Wei
+
+from fl_node.chain.artifact import federation_artifact
+from fl_node.chain.ledger import Ledger, LedgerEvent, Snapshot
+from fl_node.cid import Cid
+from fl_node.errors import LedgerError, RevertedError
+from fl_node.rounds import Global, Member, Reason, RoundState, Terms, Update
+
+# Above the dearest call in contracts/gas.json: a limit is never estimated, because an estimate
+# sees the last block's clock, by which a deadline that has passed may look open.
+CALL_GAS_LIMIT = 250_000
+DEPLOY_GAS_LIMIT = 6_000_000
+_TIP_WEI = Wei(10**9)
+_NO_DIGEST = bytes(32)
+_ZERO_ADDRESS = "0x" + "00" * 20
+
+
+class Connection(ABC):
+    """A chain that one can read and send to.
+
+    :ivar web3: speaks its JSON-RPC
+    """
+
+    web3: Web3
+
+    @abstractmethod
+    def now(self) -> float:
+        """Give the time by which the next block will judge deadlines, in seconds since 1970."""
+
+    @abstractmethod
+    def revert_data(self, receipt: TxReceipt) -> bytes:
+        """Find what a mined transaction that failed gave back: selector and arguments."""
+
+
+def deploy_contract(
+    connection: Connection, signer: LocalAccount, plan: Cid, initial: Cid, header: str, terms: Terms
+) -> str:
+    """Create a federation; its owner is the signer. Give the contract's address."""
+    artifact = federation_artifact()
+    factory = connection.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+    creation = factory.constructor(plan.digest, initial.digest, header, astuple(terms))
+    receipt = transact(connection, signer, creation, DEPLOY_GAS_LIMIT)
+    return str(receipt["contractAddress"])
+
+
+def transact(
+    connection: Connection,
+    signer: LocalAccount,
+    call: ContractFunction | ContractConstructor,
+    gas_limit: int,
+) -> TxReceipt:
+    """Sign, send, and wait until it is mined.
+
+    :raises RevertedError: when the contract refuses, with its error's name and values
+    """
+    eth = connection.web3.eth
+    base_fee = eth.get_block("latest")["baseFeePerGas"]
+    fields: TxParams = {
+        "from": signer.address,
+        "nonce": eth.get_transaction_count(signer.address),
+        "gas": gas_limit,
+        "chainId": eth.chain_id,
+        "maxPriorityFeePerGas": _TIP_WEI,
+        "maxFeePerGas": Wei(2 * base_fee + _TIP_WEI),
+        "value": Wei(0),
+    }
+    built = cast("dict[str, Any]", call.build_transaction(fields))
+    signed = signer.sign_transaction(built)
+    receipt = eth.wait_for_transaction_receipt(eth.send_raw_transaction(signed.raw_transaction))
+    if receipt["status"] != 1:
+        raise _reverted(connection.revert_data(receipt))
+    return receipt
+
+
+class EthereumLedger(Ledger):
+    """A federation's contract on an Ethereum chain."""
+
+    def __init__(
+        self, connection: Connection, federation: str, signer: LocalAccount | None = None
+    ) -> None:
+        """Look at a contract; nothing is sent or asked yet.
+
+        :param signer: writes are sent from this account; without one the ledger is read-only
+        """
+        self._connection = connection
+        self._signer = signer
+        self._blocks: dict[int, int] = {}
+        self._events: list[LedgerEvent] = []
+        self._next_block = 0
+        self.federation = federation
+        self.account = signer.address if signer else None
+        self.chain_id = connection.web3.eth.chain_id
+        self._contract: Contract = connection.web3.eth.contract(
+            address=Web3.to_checksum_address(federation), abi=federation_artifact().abi
+        )
+
+    def plan(self) -> Cid:
+        """Name the federation's plan."""
+        return Cid(bytes(self._read("plan")))
+
+    def owner(self) -> str:
+        """Give the account that deployed the federation."""
+        return str(self._read("owner"))
+
+    def now(self) -> float:
+        """Give the time by which the next block will judge deadlines."""
+        return self._connection.now()
+
+    def snapshot(self) -> Snapshot:
+        """Read what the contract holds now; all of it at one block."""
+        block = self._connection.web3.eth.block_number
+        terms = Terms(*self._read("terms", block=block))
+        opened = self._read("state", block=block)
+        number, weights, report = self._read("getGlobalWeight", block=block)
+        return Snapshot(
+            round=_round_state(opened, terms),
+            terms=terms,
+            latest=Global(number, Cid(weights), Cid(report) if any(report) else None),
+            history=self._read("history", block=block),
+            header=self._read("header", block=block),
+        )
+
+    def member(self, node: int) -> Member | None:
+        """Look up a registered node."""
+        account = self._read("node", node)[0]
+        if account == _ZERO_ADDRESS:
+            return None
+        latest = self._local(node)
+        return Member(node, account, latest["since"], latest["nextBase"])
+
+    def local_weight(self, node: int) -> Update | None:
+        """Give the node's update that stands in the open round."""
+        latest = self._local(node)
+        opened = self._read("state")
+        if not latest["standing"] or latest["opening"] != opened[1]:
+            return None
+        return Update(
+            node,
+            latest["round"],
+            latest["base"],
+            Cid(latest["weights"]),
+            latest["samples"],
+            latest["attempts"],
+        )
+
+    def events(self) -> Sequence[LedgerEvent]:
+        """Give all events since the creation; those of blocks that were read are not read again."""
+        web3 = self._connection.web3
+        head = web3.eth.block_number
+        if head >= self._next_block:
+            address, first = self._contract.address, BlockNumber(self._next_block)
+            span: FilterParams = {"address": address, "fromBlock": first, "toBlock": head}
+            logs = web3.eth.get_logs(span)
+            self._events += [self._event(log) for log in logs]
+            self._next_block = head + 1
+        return tuple(self._events)
+
+    def set_local_weight(self, update: Update) -> None:
+        """Record an update for the open round."""
+        digest = update.weights.digest
+        self._send("setLocalWeight", update.node, update.round, update.base, digest, update.samples)
+
+    def reject_local_weight(
+        self, node: int, update_round: int, weights: Cid, reason: Reason
+    ) -> None:
+        """Take an inadmissible update out of the open round."""
+        self._send("rejectLocalWeight", node, update_round, weights.digest, int(reason))
+
+    def set_global_weight(
+        self, number: int, weights: Cid, report: Cid | None, history: bytes
+    ) -> None:
+        """Close a round with its global, over exactly the history that was read."""
+        written = report.digest if report else _NO_DIGEST
+        self._send("setGlobalWeight", number, weights.digest, written, history)
+
+    def attest(self, node: int, number: int, weights: Cid, history: bytes) -> None:
+        """State which weights this node computed for a global."""
+        self._send("attest", node, number, weights.digest, history)
+
+    def register_node(self, node: int, account: str) -> None:
+        """Admit a node; it counts from the next opening."""
+        self._send("registerNode", node, account)
+
+    def replace_node(self, node: int, account: str) -> None:
+        """Give a node another account, at once."""
+        self._send("replaceNode", node, account)
+
+    def remove_node(self, node: int) -> None:
+        """Remove a node and withdraw its update from the open round."""
+        self._send("removeNode", node)
+
+    def set_header(self, account: str) -> None:
+        """Make another account the header, at once."""
+        self._send("setHeader", account)
+
+    def set_terms(self, terms: Terms) -> None:
+        """Change the terms from the next opening on."""
+        self._send("setTerms", astuple(terms))
+
+    def extend(self, rounds: int) -> None:
+        """Raise the number of the last round."""
+        self._send("extend", rounds)
+
+    def reopen(self, number: int) -> None:
+        """Restart the open round, or one whose global is not final, from the same base."""
+        self._send("reopen", number)
+
+    def _read(self, view: str, *arguments: object, block: int | None = None) -> Any:
+        function = self._contract.functions[view](*arguments)
+        try:
+            return function.call(block_identifier="latest" if block is None else block)
+        except BadFunctionCallOutput as error:
+            raise LedgerError(
+                f"no federation at {self.federation} on chain {self.chain_id}: check both"
+            ) from error
+
+    def _local(self, node: int) -> dict[str, Any]:
+        return dict(zip(_local_weight_fields(), self._read("getLocalWeight", node), strict=True))
+
+    def _event(self, log: LogReceipt) -> LedgerEvent:
+        name = _event_names()[bytes(log["topics"][0])]
+        arguments = self._contract.events[name]().process_log(log)["args"]
+        order = _event_fields(name)
+        values = {field: _plain(arguments[field]) for field in order}
+        block = log["blockNumber"]
+        return LedgerEvent(name, values, block, self._timestamp(block))
+
+    def _timestamp(self, block: int) -> int:
+        if block not in self._blocks:
+            self._blocks[block] = self._connection.web3.eth.get_block(block)["timestamp"]
+        return self._blocks[block]
+
+    def _send(self, function: str, *arguments: object) -> None:
+        if self._signer is None:
+            raise LedgerError(
+                f"{function} was asked of a ledger without an account: give a keystore"
+            )
+        call = self._contract.functions[function](*arguments)
+        transact(self._connection, self._signer, call, CALL_GAS_LIMIT)
+
+
+def _round_state(opened: tuple[Any, ...], terms: Terms) -> RoundState:
+    number, opening, members, received, attested, opened_at, closable_at, finalized, _ = opened
+    return RoundState(
+        number=number,
+        opening=opening,
+        members=members,
+        received=received,
+        attested=attested,
+        opened_at=opened_at,
+        closable_at=closable_at,
+        final=finalized or attested >= terms.finality,
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return bytes(value)
+    return tuple(value.values()) if isinstance(value, Mapping) else value
+
+
+def _entries(kind: str) -> list[Any]:
+    return [entry for entry in federation_artifact().abi if entry["type"] == kind]
+
+
+@cache
+def _event_names() -> dict[bytes, str]:
+    return {bytes(event_abi_to_log_topic(entry)): entry["name"] for entry in _entries("event")}
+
+
+@cache
+def _event_fields(name: str) -> list[str]:
+    (entry,) = (entry for entry in _entries("event") if entry["name"] == name)
+    return [field["name"] for field in entry["inputs"]]
+
+
+@cache
+def _local_weight_fields() -> list[str]:
+    (entry,) = (entry for entry in _entries("function") if entry["name"] == "getLocalWeight")
+    return [field["name"] for field in entry["outputs"][0]["components"]]
+
+
+def _reverted(data: bytes) -> RevertedError:
+    for entry in _entries("error"):
+        if function_abi_to_4byte_selector(entry) == data[:4]:
+            types = [collapse_if_tuple(field) for field in entry["inputs"]]
+            return RevertedError(entry["name"], decode(types, data[4:]))
+    return RevertedError("UnknownError", (data.hex(),))

@@ -1,0 +1,94 @@
+"""Settings of one node: defaults < ``flnode.toml`` < ``FLNODE_…`` environment < flags."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fl_node.errors import SettingsError
+from fl_node.files import write_atomically
+
+FILE_NAME = "flnode.toml"
+ENVIRONMENT_PREFIX = "FLNODE_"
+_NOT_SETTINGS = frozenset({"FLNODE_CACHE"})  # where downloads go, whatever the federation
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a node needs to find its federation; no secrets, only where they are.
+
+    :ivar chain: ``embedded:FILE`` for the chain in this process, saved in FILE
+    :ivar store: ``directory:FOLDER``
+    :ivar federation: address of the contract
+    :ivar data: where this node's data comes from, see :func:`fl_node.training.data.load_data`
+    :ivar test_data: where the data comes from that models are evaluated on
+    :ivar threads: for TensorFlow; 0 means all cores
+    """
+
+    chain: str
+    store: str
+    federation: str
+    data: str = "mnist"
+    test_data: str = ""
+    threads: int = 0
+
+
+def load_settings(
+    folder: Path,
+    environment: Mapping[str, str] = os.environ,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Read the settings of a folder; environment and flags go before its file.
+
+    :raises SettingsError: for no file, one that cannot be read, an unknown or a missing key
+    """
+    values = _from_file(folder / FILE_NAME) | _from_environment(environment)
+    values |= {key: value for key, value in (flags or {}).items() if value is not None}
+    known = {each.name: each.type for each in fields(Settings)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {unknown[0]!r}; there are: {', '.join(sorted(known))}"
+        )
+    try:
+        return Settings(**{key: _typed(key, values[key], known[key]) for key in values})
+    except TypeError as error:
+        raise SettingsError(f"settings in {folder / FILE_NAME} are incomplete: {error}") from error
+
+
+def save_settings(folder: Path, settings: Settings) -> None:
+    """Write a folder's settings file, whole or not at all."""
+    lines = [
+        f"{each.name} = {json.dumps(getattr(settings, each.name))}" for each in fields(settings)
+    ]
+    write_atomically(folder / FILE_NAME, ["\n".join([*lines, ""]).encode()])
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"no federation here: {path} does not exist; name its folder with --folder"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in _NOT_SETTINGS
+    }
+
+
+def _typed(key: str, value: Any, wanted: Any) -> Any:
+    if wanted is int and isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if type(value) is not wanted:
+        raise SettingsError(f"setting {key!r} must be {wanted.__name__}, found {value!r}")
+    return value
