@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from fl_node.canonical import finite_or_null
-from fl_node.chain.ledger import Ledger, Snapshot
+from fl_node.chain.ledger import Snapshot
 from fl_node.chain.timeline import RoundLog, read_timeline
 from fl_node.cid import Cid
 from fl_node.errors import LedgerError, RevertedError
+from fl_node.federation import Federation
 from fl_node.rounds import (
     MAX_ATTEMPTS,
-    Global,
     Member,
     Reason,
     Rejection,
     Update,
     update_metadata,
 )
-from fl_node.store.store import Store
 from fl_node.weights import Weights
 
 if TYPE_CHECKING:
@@ -55,12 +54,9 @@ class Participant:
     """A trainer and all that its step needs."""
 
     node: int
-    ledger: Ledger
-    store: Store
+    federation: Federation
     trainer: LocalTrainer
     data: "Dataset"
-    fetch_timeout_seconds: float
-    max_bytes: int
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ def participate(
     :param prepared: what the step before could not send, as its `Waiting` gave it
     :raises LedgerError: when the node is not registered, or not with this account
     """
-    snapshot, timeline = read_timeline(participant.ledger)
+    snapshot, timeline = read_timeline(participant.federation.ledger)
     member = _member(participant)
     if timeline.complete:
         return Complete(snapshot.terms.rounds)
@@ -126,8 +122,8 @@ def participate(
 
 
 def _member(participant: Participant) -> Member:
-    node, account = participant.node, participant.ledger.account
-    member = participant.ledger.member(node)
+    node, account = participant.node, participant.federation.ledger.account
+    member = participant.federation.ledger.member(node)
     if member is None:
         raise LedgerError(f"node {node} is not registered: ask the owner to register {account}")
     if member.account != account:
@@ -141,7 +137,7 @@ def _member(participant: Participant) -> Member:
 def _nothing_due(
     participant: Participant, snapshot: Snapshot, member: Member, log: RoundLog | None
 ) -> str | None:
-    now, current = participant.ledger.now(), snapshot.round
+    now, current = participant.federation.ledger.now(), snapshot.round
     if log is None:
         return "the owner has not put global 0 yet"
     if member.since > current.opening:
@@ -179,7 +175,7 @@ def _prepare(
 ) -> Prepared:
     base, number = snapshot.latest, snapshot.round.number
     trained = participant.trainer.train(
-        _fetch(participant, base),
+        participant.federation.weights(base.weights),
         node=participant.node,
         round_=number,
         base_number=base.number,
@@ -187,31 +183,22 @@ def _prepare(
         progress=progress,
     )
     metadata = update_metadata(
-        participant.ledger.chain_id,
-        participant.ledger.federation,
+        participant.federation.ledger.chain_id,
+        participant.federation.ledger.federation,
         number,
         base,
         participant.node,
         trained.samples,
         finite_or_null(trained.metrics),
     )
-    cid = participant.store.put(Weights(trained.weights.tensors, metadata).pieces())
+    cid = participant.federation.store.put(Weights(trained.weights.tensors, metadata).pieces())
     return Prepared(base.number, cid, trained.samples)
-
-
-def _fetch(participant: Participant, base: Global) -> Weights:
-    path = participant.store.fetch(
-        base.weights,
-        max_bytes=participant.max_bytes,
-        timeout_seconds=participant.fetch_timeout_seconds,
-    )
-    return Weights.read(path)
 
 
 def _send(participant: Participant, number: int, prepared: Prepared) -> Participation:
     update = Update(participant.node, number, prepared.base, prepared.weights, prepared.samples)
     try:
-        participant.ledger.set_local_weight(update)
+        participant.federation.ledger.set_local_weight(update)
     except RevertedError as error:
         return _refused(participant, update, prepared, error)
     return Submitted(update)
@@ -220,7 +207,7 @@ def _send(participant: Participant, number: int, prepared: Prepared) -> Particip
 def _refused(
     participant: Participant, update: Update, prepared: Prepared, error: RevertedError
 ) -> Participation:
-    standing = participant.ledger.local_weight(update.node)
+    standing = participant.federation.ledger.local_weight(update.node)
     if standing is not None and standing.round == update.round:
         return Submitted(standing)  # mine, sent before a crash, or by a twin of this process
     if error.name in _MOVED_ON:
