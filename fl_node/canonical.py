@@ -35,6 +35,9 @@ def decode_json(content: bytes) -> Any:
     return value
 
 
-def finite_or_null(metrics: Mapping[str, float]) -> dict[str, float | None]:
+def finite_or_null(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
     """Make metrics fit for JSON: a non-finite one is null."""
-    return {name: float(v) if math.isfinite(v) else None for name, v in metrics.items()}
+    return {
+        name: float(value) if value is not None and math.isfinite(value) else None
+        for name, value in metrics.items()
+    }

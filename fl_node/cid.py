@@ -56,17 +56,17 @@ class Cid:
     @classmethod
     def of_bytes(cls, content: bytes | memoryview) -> Self:
         """Hash bytes that are in memory."""
-        view = memoryview(content).cast("B")
-        return cls._of_chunks(view[i : i + CHUNK_BYTES] for i in range(0, len(view), CHUNK_BYTES))
+        return cls.of_pieces([content])
 
     @classmethod
     def of_stream(cls, stream: BinaryIO) -> Self:
         """Hash a stream to its end, holding one chunk at a time."""
-        return cls._of_chunks(iter(lambda: stream.read(CHUNK_BYTES), b""))
+        return cls.of_pieces(iter(lambda: stream.read(CHUNK_BYTES), b""))
 
     @classmethod
-    def _of_chunks(cls, chunks: Iterable[bytes | memoryview]) -> Self:
-        return cls(_root([_leaf(chunk) for chunk in chunks] or [_leaf(b"")]).digest)
+    def of_pieces(cls, pieces: Iterable[bytes | memoryview]) -> Self:
+        """Hash bytes that come in pieces of any size, holding one chunk at a time."""
+        return cls(_root([_leaf(chunk) for chunk in _chunks(pieces)] or [_leaf(b"")]).digest)
 
     def __str__(self) -> str:
         """Give ``Qm…``."""
@@ -86,6 +86,22 @@ class _Link:
     digest: bytes
     tree_bytes: int  # the node and all below it, as stored
     file_bytes: int  # of the file's content below it
+
+
+def _chunks(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    held = bytearray()  # the beginning of a chunk whose end is in a later piece
+    for piece in pieces:
+        view = memoryview(piece).cast("B") if memoryview(piece).nbytes else memoryview(b"")
+        missing = -len(held) % CHUNK_BYTES
+        held += view[:missing]
+        if len(held) == CHUNK_BYTES:
+            yield bytes(held)
+            held.clear()
+        whole = max(missing, len(view) - (len(view) - missing) % CHUNK_BYTES)
+        yield from (view[i : i + CHUNK_BYTES] for i in range(missing, whole, CHUNK_BYTES))
+        held += view[whole:]
+    if held:
+        yield bytes(held)
 
 
 def _leaf(chunk: bytes | memoryview) -> _Link:

@@ -100,8 +100,9 @@ class Plan:
             values = decode_json(content)
         except CanonicalError as error:
             raise PlanError(f"these bytes are no plan: {error}") from error
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT_VERSION:
-            raise PlanError(f"a plan of format {FORMAT_VERSION} was expected")
+        version = values.pop("format", None) if isinstance(values, dict) else None
+        if type(version) is not int or version != FORMAT_VERSION:
+            raise PlanError(f"a plan of format {FORMAT_VERSION} was expected, found {version!r}")
         return cls(**_checked(values))
 
     def _values(self) -> dict[str, Any]:
@@ -148,6 +149,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _is_names(value: object) -> bool:
+    return isinstance(value, tuple) and all(map(_is_text, value))
+
+
 def _is_object(value: object) -> bool:
     return isinstance(value, Mapping)
 
@@ -169,7 +174,7 @@ _RULES: Mapping[str, _Rule] = MappingProxyType(
         "batch_size": _whole(1, 1_000_000),
         "seed": _whole(0),
         "initial": _Rule("a CID", lambda value: isinstance(value, Cid)),
-        "metrics": _Rule("a list of names", lambda value: all(map(_is_text, value))),
+        "metrics": _Rule("a list of names", _is_names),
         "data": _TEXT,
         "partition": _TEXT,
         "nodes": _whole(1, 1_000_000),

@@ -7,10 +7,10 @@ whose value is canonical JSON again. A file that does not encode back to itself 
 leaves a hostile header no freedom: sizes, offsets and order follow from names, dtypes and shapes.
 """
 
+import json
 import math
 import mmap
 import struct
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,10 @@ from fl_node.files import write_atomically
 FORMAT_VERSION = 1
 METADATA_KEY = "flnode"
 _RESERVED_NAME = "__metadata__"
-MAX_HEADER_BYTES = 16 * 1024 * 1024
+MAX_HEADER_BYTES = 4 * 1024 * 1024  # some 50,000 tensors
+MAX_DIMENSIONS = 32
 _ALIGNMENT = 8
+_COMPARED_BYTES = 1024 * 1024
 
 _DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
     {
@@ -47,6 +49,9 @@ _DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
 )
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 
+_NOT_A_HEADER = (CanonicalError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
+_SHOWN_LETTERS = 200
+
 Tensor = NDArray[Any]
 
 
@@ -56,6 +61,20 @@ class TensorSpec:
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what no weights file holds.
+
+        :raises WeightsError: for another dtype, more than 32 dimensions, or an impossible side
+        """
+        if self.dtype not in _CODES:
+            raise WeightsError(f"a tensor is one of {', '.join(_DTYPES)}, found {self.dtype}")
+        if len(self.shape) > MAX_DIMENSIONS:
+            raise WeightsError(f"a tensor has up to {MAX_DIMENSIONS} sides, not {len(self.shape)}")
+        if any(type(side) is not int or side < 0 for side in self.shape):
+            raise WeightsError(f"no tensor has the shape {self.shape}")
+        if math.prod(side or 1 for side in self.shape) * self.dtype.itemsize >= 2**63:
+            raise WeightsError(f"no machine holds a tensor of the shape {self.shape}")
 
     @property
     def nbytes(self) -> int:
@@ -99,50 +118,51 @@ class Weights:
 
     def encode(self) -> bytes:
         """Give the canonical file as bytes."""
-        return b"".join(self._pieces())
+        return b"".join(self.pieces())
 
     def write(self, path: Path) -> None:
         """Write the canonical file, whole or not at all."""
-        write_atomically(path, self._pieces())
+        write_atomically(path, self.pieces())
 
     def cid(self) -> Cid:
         """Name the canonical file by its content."""
-        with tempfile.TemporaryFile() as spool:
-            spool.writelines(self._pieces())
-            spool.seek(0)
-            return Cid.of_stream(spool)
+        return Cid.of_pieces(self.pieces())
 
     def same_tensors(self, other: "Weights") -> bool:
         """Tell whether all names, dtypes, shapes and bits are equal; metadata does not count."""
         return self.specs == other.specs and all(
-            _bits(mine) == _bits(other.tensors[name]) for name, mine in self.tensors.items()
+            _same_bits(mine, other.tensors[name]) for name, mine in self.tensors.items()
         )
 
     @classmethod
-    def decode(cls, content: bytes | memoryview | mmap.mmap) -> "Weights":
+    def decode(
+        cls, content: bytes | memoryview | mmap.mmap, *, max_header_bytes: int = MAX_HEADER_BYTES
+    ) -> "Weights":
         """Read a canonical file without copying its tensors.
 
+        :param max_header_bytes: a longer header is refused before it is parsed
         :raises WeightsError: when the bytes are not safetensors, or not in the canonical form
         """
         view = memoryview(content)
-        specs, metadata, data_start = _read_header(view)
+        specs, metadata, data_start = _read_header(view, max_header_bytes)
         tensors = {}
         for name, spec in specs.items():
             flat = np.frombuffer(view, spec.dtype, math.prod(spec.shape), data_start)
-            tensors[name] = flat.reshape(spec.shape)
+            tensors[name] = _true_or_false(name, flat).reshape(spec.shape)
             data_start += spec.nbytes
         return cls(tensors, metadata)
 
     @classmethod
-    def read(cls, path: Path) -> "Weights":
+    def read(cls, path: Path, *, max_header_bytes: int = MAX_HEADER_BYTES) -> "Weights":
         """Map a canonical file into memory; pages are read when they are used.
 
         :raises WeightsError: as :meth:`decode`
         """
         with path.open("rb") as stream:
-            return cls.decode(_mapped(stream))
+            return cls.decode(_mapped(stream), max_header_bytes=max_header_bytes)
 
-    def _pieces(self) -> Iterable[bytes | memoryview]:
+    def pieces(self) -> Iterable[bytes | memoryview]:
+        """Give the canonical file piece by piece, without copying the tensors."""
         yield encode_header(self.specs, self.metadata)
         for tensor in self.tensors.values():
             yield _bits(tensor)
@@ -175,15 +195,18 @@ def encode_header(specs: Mapping[str, TensorSpec], metadata: Mapping[str, Any]) 
     return struct.pack("<Q", len(padded)) + padded
 
 
-def _read_header(view: memoryview) -> tuple[dict[str, TensorSpec], dict[str, Any], int]:
-    header_bytes = _header_bytes(view)
+def _read_header(
+    view: memoryview, max_bytes: int
+) -> tuple[dict[str, TensorSpec], dict[str, Any], int]:
+    header_bytes = _header_bytes(view, max_bytes)
     try:
-        header = decode_json(header_bytes.rstrip(b" "))
+        header = json.loads(header_bytes)  # compared with its canonical form below
         metadata = decode_json(header.pop(_RESERVED_NAME)[METADATA_KEY].encode())
         specs = {name: _spec(entry) for name, entry in header.items()}
         canonical = encode_header(specs, metadata)
-    except (CanonicalError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"a canonical weights file was expected: {error!r}") from error
+    except _NOT_A_HEADER as error:
+        shown = repr(error)[:_SHOWN_LETTERS]
+        raise WeightsError(f"a canonical weights file was expected: {shown}") from error
     if canonical != view[: len(canonical)]:
         raise WeightsError("the weights file's header is not in the canonical form")
     wanted = len(canonical) + sum(spec.nbytes for spec in specs.values())
@@ -192,20 +215,23 @@ def _read_header(view: memoryview) -> tuple[dict[str, TensorSpec], dict[str, Any
     return {name: specs[name] for name in sorted(specs)}, metadata, len(canonical)
 
 
-def _header_bytes(view: memoryview) -> bytes:
+def _header_bytes(view: memoryview, max_bytes: int) -> bytes:
     if len(view) < 8:
         raise WeightsError(f"a weights file has at least 8 bytes, found {len(view)}")
     (length,) = struct.unpack("<Q", view[:8])
-    if length > min(MAX_HEADER_BYTES, len(view) - 8):
-        raise WeightsError(f"the weights file claims a header of {length} bytes, which is too much")
+    if length > (allowed := min(max_bytes, len(view) - 8)):
+        raise WeightsError(f"a header of up to {allowed} bytes was expected, found {length}")
     return bytes(view[8 : 8 + length])
 
 
 def _spec(entry: Mapping[str, Any]) -> TensorSpec:
-    shape = entry["shape"]
-    if any(type(side) is not int or side < 0 for side in shape):
-        raise ValueError(f"no tensor has the shape {shape}")
-    return TensorSpec(_DTYPES[entry["dtype"]], tuple(shape))
+    return TensorSpec(_DTYPES[entry["dtype"]], tuple(entry["shape"]))
+
+
+def _true_or_false(name: str, flat: Tensor) -> Tensor:
+    if flat.dtype == np.bool_ and flat.size and flat.view(np.uint8).max() > 1:
+        raise WeightsError(f"tensor {name!r} should hold the bytes 0 and 1, found others")
+    return flat
 
 
 def _frozen(name: str, tensor: Tensor) -> Tensor:
@@ -218,6 +244,13 @@ def _frozen(name: str, tensor: Tensor) -> Tensor:
     view = tensor.astype(dtype, order="C", copy=False).view()
     view.flags.writeable = False
     return view
+
+
+def _same_bits(mine: Tensor, other: Tensor) -> bool:
+    left, right = np.asarray(_bits(mine)), np.asarray(_bits(other))
+    steps = range(0, left.size, _COMPARED_BYTES)
+    runs = (slice(start, start + _COMPARED_BYTES) for start in steps)
+    return all(np.array_equal(left[run], right[run]) for run in runs)
 
 
 def _bits(tensor: Tensor) -> memoryview:
