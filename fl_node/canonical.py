@@ -10,11 +10,17 @@ import rfc8785
 from fl_node.errors import CanonicalError
 
 
+MAX_DEPTH = 100  # fixed, so that what is refused does not depend on the caller's stack
+_MAX_WHOLE = 2**53 - 1
+
+
 def encode_json(value: object) -> bytes:
     """Encode a JSON value in its canonical form.
 
-    :raises CanonicalError: for NaN, infinity, integers beyond 2**53, or what JSON does not have
+    :raises CanonicalError: for NaN, infinity, integers beyond 2**53, more than 100 levels of lists
+        and objects, or what JSON does not have
     """
+    _refuse_deeper(value, MAX_DEPTH)
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
@@ -27,12 +33,26 @@ def decode_json(content: bytes) -> Any:
     :raises CanonicalError: when the bytes are not JSON, or not its canonical form
     """
     try:
-        value = json.loads(content)
+        value = json.loads(content, parse_int=_whole_number)
     except (ValueError, RecursionError) as error:
         raise CanonicalError(f"canonical JSON was expected, found other bytes: {error}") from error
     if encode_json(value) != content:
         raise CanonicalError("JSON was found, but not in its canonical form (RFC 8785)")
     return value
+
+
+def _whole_number(text: str) -> int | float:
+    number = float(text)  # 1e20 is written without an exponent and is no exact integer
+    return int(text) if abs(number) <= _MAX_WHOLE else number
+
+
+def _refuse_deeper(value: object, levels: int) -> None:
+    if not isinstance(value, dict | list | tuple):
+        return
+    if levels == 0:
+        raise CanonicalError(f"JSON of up to {MAX_DEPTH} levels was expected, found more")
+    for child in value.values() if isinstance(value, dict) else value:
+        _refuse_deeper(child, levels - 1)
 
 
 def finite_or_null(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
