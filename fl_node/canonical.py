@@ -9,7 +9,6 @@ import rfc8785
 
 from fl_node.errors import CanonicalError
 
-
 MAX_DEPTH = 100  # fixed, so that what is refused does not depend on the caller's stack
 _MAX_WHOLE = 2**53 - 1
 
