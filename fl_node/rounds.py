@@ -78,9 +78,7 @@ class Update:
 class Rejection:
     """An update that was taken out of a round, why, and by which account."""
 
-    node: int
-    round: int
-    weights: Cid
+    update: Update
     reason: Reason
     by: str
 

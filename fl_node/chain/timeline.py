@@ -59,9 +59,9 @@ class RoundLog:
 
     @property
     def missing(self) -> list[int]:
-        """Members that sent nothing in this opening of the round."""
-        sent = {update.node for update in self.submitted}
-        return sorted(set(self.members) - sent)
+        """Members without an update that stands or was rejected."""
+        rejected = {rejection.update.node for rejection in self.rejections}
+        return sorted(set(self.members) - set(self.updates) - rejected)
 
 
 @dataclass(frozen=True)
@@ -189,16 +189,10 @@ def _local_weight_set(timeline: Timeline, event: LedgerEvent) -> Timeline:
 
 def _local_weight_rejected(timeline: Timeline, event: LedgerEvent) -> Timeline:
     values = event.values
-    rejection = Rejection(
-        node=values["nodeId"],
-        round=values["round"],
-        weights=Cid(values["weights"]),
-        reason=Reason(values["reason"]),
-        by=values["by"],
-    )
-    log = _withdrawn(timeline.rounds[rejection.round], rejection.node)
-    log = replace(log, rejections=(*log.rejections, rejection))
-    return _with_round(timeline, rejection.round, log)
+    log, node = timeline.rounds[values["round"]], values["nodeId"]
+    rejection = Rejection(log.updates[node], Reason(values["reason"]), values["by"])
+    log = replace(_withdrawn(log, node), rejections=(*log.rejections, rejection))
+    return _with_round(timeline, log.number, log)
 
 
 def _global_weight_set(timeline: Timeline, event: LedgerEvent) -> Timeline:

@@ -152,7 +152,7 @@ def _nothing_due(
 
 
 def _barred(node: int, log: RoundLog) -> str | None:
-    mine = [rejection for rejection in log.rejections if rejection.node == node]
+    mine = [rejection for rejection in log.rejections if rejection.update.node == node]
     if len(mine) >= MAX_ATTEMPTS or (mine and mine[-1].reason != _CURED_BY_SENDING_AGAIN):
         return _sits_out(mine[-1])
     return None
@@ -160,7 +160,7 @@ def _barred(node: int, log: RoundLog) -> str | None:
 
 def _sits_out(rejection: Rejection) -> str:
     return (
-        f"the update was rejected as {rejection.reason.label}: node {rejection.node} sits this "
+        f"the update was rejected as {rejection.reason.label}: node {rejection.update.node} sits this "
         "round out; look at its data and settings"
     )
 

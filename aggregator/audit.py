@@ -1,0 +1,188 @@
+"""Recompute a federation from its chain and its store, and say where they do not agree."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from aggregator.admission import Refusal
+from aggregator.recompute import judge, recompute
+from fl_node.chain.history import first_break
+from fl_node.chain.timeline import Closing, RoundLog, Timeline, read_timeline
+from fl_node.errors import ReportError, StoreError, StrategyError, WeightsError
+from fl_node.federation import Federation
+from fl_node.report import Recomputable, Report
+from fl_node.rounds import Reason, Rejection, Update
+from fl_node.weights import Weights
+
+REPRODUCED = "reproduced"
+CONTRADICTED = "contradicted"
+UNVERIFIABLE = "unverifiable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not hold.
+
+    :ivar round: 0 when it is about the federation as a whole
+    :ivar node: None when it is about the closer's work
+    :ivar reason: one word for programs
+    :ivar detail: one line for people
+    """
+
+    round: int
+    node: int | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class RejectionVerdict:
+    """What an audit makes of a rejection: reproduced, contradicted or unverifiable, and why."""
+
+    rejection: Rejection
+    verdict: str
+    found: str
+
+
+@dataclass(frozen=True)
+class RoundAudit:
+    """One closed round, recomputed."""
+
+    number: int
+    findings: tuple[Finding, ...]
+    rejections: tuple[RejectionVerdict, ...]
+    disputes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A whole federation, recomputed.
+
+    :ivar owner_acts: what the owner did, one line each; trusted for membership and liveness only
+    """
+
+    rounds: tuple[RoundAudit, ...]
+    findings: tuple[Finding, ...]
+    owner_acts: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything holds."""
+        return not self.findings
+
+    @property
+    def first_bad(self) -> Finding | None:
+        """The finding of the earliest round."""
+        return self.findings[0] if self.findings else None
+
+
+def audit(federation: Federation, progress: Callable[[int], None]) -> Audit:
+    """Recompute every closed round; goes on after a finding and lists all.
+
+    :param progress: told the number of each round that is done
+    :raises LedgerError: when the chain cannot be read
+    """
+    _, timeline = read_timeline(federation.ledger)
+    rounds = []
+    for log in timeline.rounds.values():
+        if log.closing is not None:
+            rounds.append(_audit_round(federation, timeline, log, log.closing))
+            progress(log.number)
+    whole = list(_about_the_whole(federation, timeline))
+    findings = [*whole, *(finding for each in rounds for finding in each.findings)]
+    acts = tuple(f"{act.kind} at block {act.block}" for act in timeline.owner_acts)
+    return Audit(tuple(rounds), tuple(findings), acts)
+
+
+def _about_the_whole(federation: Federation, timeline: Timeline) -> Iterator[Finding]:
+    ledger = federation.ledger
+    broken = first_break(ledger.events(), ledger.chain_id, ledger.federation)
+    if broken is not None:
+        detail = f"event {broken.index} ({broken.kind}) does not follow from those before it"
+        yield Finding(0, None, "history", detail)
+    if federation.plan.initial != timeline.initial:
+        detail = (
+            f"the plan starts from {federation.plan.initial}, the chain from {timeline.initial}"
+        )
+        yield Finding(0, None, "initial", detail)
+
+
+def _audit_round(
+    federation: Federation, timeline: Timeline, log: RoundLog, closing: Closing
+) -> RoundAudit:
+    verdicts = {node: _judged(federation, timeline, each) for node, each in log.updates.items()}
+    refused = {node: each for node, each in verdicts.items() if isinstance(each, Refusal)}
+    admitted = {node: each for node, each in verdicts.items() if isinstance(each, Weights)}
+    findings = [_wrongly_admitted(log.number, node, refused[node]) for node in sorted(refused)]
+    if not refused:
+        findings += _about_closing(federation, timeline, log, closing, admitted)
+    rejections = tuple(_rejection(federation, timeline, each) for each in log.rejections)
+    findings += [_wrongly_rejected(each) for each in rejections if each.verdict == CONTRADICTED]
+    disputes = tuple(word.node for word in log.attestations if not word.agrees)
+    return RoundAudit(log.number, tuple(findings), rejections, disputes)
+
+
+def _judged(federation: Federation, timeline: Timeline, update: Update) -> Weights | Refusal:
+    try:
+        return judge(federation, timeline, update)
+    except (StoreError, WeightsError) as error:  # of its base
+        return Refusal(Reason.UNAVAILABLE, f"its base, global {update.base}: {error}")
+
+
+def _wrongly_admitted(number: int, node: int, refusal: Refusal) -> Finding:
+    return Finding(number, node, refusal.reason.label, f"averaged all the same: {refusal.found}")
+
+
+def _wrongly_rejected(verdict: RejectionVerdict) -> Finding:
+    rejection = verdict.rejection
+    detail = f"rejected as {rejection.reason.label}: {verdict.found}"
+    return Finding(rejection.update.round, rejection.update.node, "contradicted-rejection", detail)
+
+
+def _about_closing(
+    federation: Federation,
+    timeline: Timeline,
+    log: RoundLog,
+    closing: Closing,
+    admitted: Mapping[int, Weights],
+) -> list[Finding]:
+    try:
+        expected = recompute(federation, timeline, log, admitted).recomputable
+    except (StoreError, WeightsError, StrategyError, ReportError) as error:
+        return [Finding(log.number, None, "not-recomputable", str(error))]
+    findings = []
+    if expected.weights != closing.model.weights:
+        detail = f"expected global {expected.weights}, the chain has {closing.model.weights}"
+        findings.append(Finding(log.number, None, "wrong-global", detail))
+    wrong = _wrong_report(federation, closing, expected)
+    if wrong is not None:
+        findings.append(Finding(log.number, None, "wrong-report", wrong))
+    return findings
+
+
+def _wrong_report(federation: Federation, closing: Closing, expected: Recomputable) -> str | None:
+    if closing.model.report is None:
+        return "the round was closed without a report"
+    try:
+        found = Report.decode(federation.small(closing.model.report)).recomputable
+    except (StoreError, ReportError) as error:
+        return str(error)
+    for each in fields(Recomputable):
+        mine, theirs = getattr(expected, each.name), getattr(found, each.name)
+        if mine != theirs:
+            return f"{each.name} should be {mine}, the report says {theirs}"
+    return None
+
+
+def _rejection(
+    federation: Federation, timeline: Timeline, rejection: Rejection
+) -> RejectionVerdict:
+    if rejection.reason == Reason.UNAVAILABLE:  # what could not be had then says nothing now
+        return RejectionVerdict(rejection, UNVERIFIABLE, "only the closer can say")
+    verdict = _judged(federation, timeline, rejection.update)
+    if not isinstance(verdict, Refusal):
+        return RejectionVerdict(rejection, CONTRADICTED, "it passes every check")
+    if verdict.reason == rejection.reason:
+        return RejectionVerdict(rejection, REPRODUCED, verdict.found)
+    if verdict.reason == Reason.UNAVAILABLE:
+        return RejectionVerdict(rejection, UNVERIFIABLE, verdict.found)
+    return RejectionVerdict(rejection, CONTRADICTED, f"it is {verdict.reason.label} instead")

@@ -1,0 +1,190 @@
+"""The header's step: read the ledger, reject what is inadmissible, close the round that is due."""
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from fl_node.report import Observed, Report
+
+from aggregator.admission import Refusal
+from aggregator.recompute import Recomputed, judge, recompute
+from fl_node.canonical import finite_or_null
+from fl_node.chain.ledger import Snapshot
+from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
+from fl_node.errors import RevertedError
+from fl_node.federation import Federation
+from fl_node.rounds import Global, Update
+from fl_node.weights import Weights
+
+# Something happened since the ledger was read: read it again.
+_MOVED_ON = frozenset({"StaleHistory", "NotStanding", "OtherWeights", "WrongRound", "NotClosable"})
+_VERSIONED = ("flnode", "numpy", "tensorflow", "web3")
+
+Evaluate = Callable[[Weights], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Closer:
+    """Whoever closes rounds: the header, or after the grace any node.
+
+    :ivar evaluate: scores a global, for the report; the result is a claim that audits do not redo
+    """
+
+    federation: Federation
+    evaluate: Evaluate
+    _admitted: dict[Update, Weights] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An update that this step took out of the round, and what was found."""
+
+    update: Update
+    refusal: Refusal
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A round that this step closed."""
+
+    model: Global
+    report: Report
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True)
+class NotDue:
+    """A round that cannot be closed yet.
+
+    :ivar missing: nodes without an update in the round
+    :ivar deadline: from when on the quorum is enough, in seconds since 1970
+    """
+
+    round: int
+    received: int
+    missing: tuple[int, ...]
+    deadline: int
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True)
+class AllClosed:
+    """The last round is closed."""
+
+    rounds: int
+
+
+Closing = Closed | NotDue | AllClosed
+
+
+def close(closer: Closer) -> Closing:
+    """Do the one thing that is due for the header.
+
+    Every update that stands is admitted or rejected on the chain as soon as it is seen, so that its
+    node can send another while the round is open.
+
+    :raises RevertedError: when the contract refuses for another reason than news on the chain
+    """
+    rejected: list[Rejected] = []
+    while True:
+        snapshot, timeline = read_timeline(closer.federation.ledger)
+        if timeline.complete:
+            return AllClosed(timeline.terms.rounds)
+        log = timeline.open_round
+        if log is None:
+            return NotDue(0, 0, tuple(timeline.members), 0, ())
+        try:
+            news = _reject_inadmissible(closer, timeline, log) if _acts(closer, snapshot) else []
+            rejected += news
+            if news:
+                continue
+            if not _acts(closer, snapshot) or _closable_since(closer, snapshot) is None:
+                return _not_due(snapshot, log, rejected)
+            return _close(closer, timeline, log, rejected)
+        except RevertedError as error:
+            if error.name not in _MOVED_ON:
+                raise
+
+
+def _reject_inadmissible(closer: Closer, timeline: Timeline, log: RoundLog) -> list[Rejected]:
+    rejected = []
+    for update in log.updates.values():
+        if update in closer._admitted:
+            continue
+        verdict = judge(closer.federation, timeline, update)
+        if isinstance(verdict, Refusal):
+            closer.federation.ledger.reject_local_weight(
+                update.node, update.round, update.weights, verdict.reason
+            )
+            rejected.append(Rejected(update, verdict))
+        else:
+            closer._admitted[update] = verdict
+    return rejected
+
+
+def _acts(closer: Closer, snapshot: Snapshot) -> bool:
+    """Tell whether it is on this account to reject and close: the header's, later any node's."""
+    since = _closable_since(closer, snapshot)
+    ledger, grace = closer.federation.ledger, snapshot.terms.grace_seconds
+    return ledger.account == snapshot.header or (
+        since is not None and ledger.now() >= since + grace
+    )
+
+
+def _closable_since(closer: Closer, snapshot: Snapshot) -> int | None:
+    return snapshot.round.closable_since(snapshot.terms, closer.federation.ledger.now())
+
+
+def _not_due(snapshot: Snapshot, log: RoundLog, rejected: list[Rejected]) -> NotDue:
+    return NotDue(
+        round=log.number,
+        received=len(log.updates),
+        missing=tuple(sorted(set(log.members) - set(log.updates))),
+        deadline=snapshot.round.deadline(snapshot.terms),
+        rejected=tuple(rejected),
+    )
+
+
+def _close(closer: Closer, timeline: Timeline, log: RoundLog, rejected: list[Rejected]) -> Closed:
+    federation = closer.federation
+    started = time.monotonic()
+    admitted = {node: closer._admitted[update] for node, update in log.updates.items()}
+    outcome = recompute(federation, timeline, log, admitted)
+    aggregated = time.monotonic()
+    metrics = closer.evaluate(outcome.weights)
+    seconds = {"aggregation": aggregated - started, "evaluation": time.monotonic() - aggregated}
+    report = Report(outcome.recomputable, _observed(closer, admitted, metrics, seconds))
+    model = _put(federation, outcome, report)
+    federation.ledger.set_global_weight(model.number, model.weights, model.report, timeline.history)
+    closer._admitted.clear()
+    return Closed(model, report, tuple(rejected))
+
+
+def _put(federation: Federation, outcome: Recomputed, report: Report) -> Global:
+    if outcome.state is not None:
+        federation.store.put(outcome.state.pieces())
+    weights = federation.store.put(outcome.weights.pieces())
+    written = federation.store.put([report.encode()])
+    return Global(outcome.recomputable.round, weights, written)
+
+
+def _observed(
+    closer: Closer,
+    admitted: Mapping[int, Weights],
+    metrics: Mapping[str, float],
+    seconds: Mapping[str, float],
+) -> Observed:
+    local: dict[int, Mapping[str, Any]] = {
+        node: weights.metadata["metrics"] for node, weights in sorted(admitted.items())
+    }
+    return Observed(
+        closer=str(closer.federation.ledger.account),
+        metrics=finite_or_null(metrics),
+        local_metrics=local,
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+        versions={name: version(name) for name in _VERSIONED}
+        | {"python": platform.python_version()},
+    )

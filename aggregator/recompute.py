@@ -1,0 +1,91 @@
+"""What a round's global must be: one function for closing, attesting and auditing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fl_node.report import Admitted, Recomputable, Rejected, Report
+
+from aggregator.admission import Base, Refusal, Rules, admit, duplicates
+from aggregator.strategies.registry import strategy_for
+from aggregator.strategies.strategy import Contribution, counted
+from fl_node.chain.timeline import RoundLog, Timeline
+from fl_node.cid import Cid
+from fl_node.federation import Federation
+from fl_node.rounds import Update, global_metadata, state_metadata
+from fl_node.weights import Weights
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """A round's outcome, before anything is stored or sent.
+
+    :ivar weights: the global as it is stored, metadata included
+    :ivar state: the strategy's state as it is stored; None if it keeps none
+    :ivar recomputable: the part of the report that follows from chain and store
+    """
+
+    weights: Weights
+    state: Weights | None
+    recomputable: Recomputable
+
+
+def judge(federation: Federation, timeline: Timeline, update: Update) -> Weights | Refusal:
+    """Admit or refuse one update that stands, or stood, in a round."""
+    record = timeline.model(update.base)
+    base = Base(record, federation.weights(record.weights))
+    rules = Rules(
+        plan=federation.plan,
+        structure=federation.initial.specs,
+        chain_id=federation.ledger.chain_id,
+        federation=federation.ledger.federation,
+    )
+    return admit(update, base, store=federation.store, rules=rules)
+
+
+def recompute(
+    federation: Federation,
+    timeline: Timeline,
+    log: RoundLog,
+    admitted: Mapping[int, Weights],
+) -> Recomputed:
+    """Aggregate the admitted updates of a round.
+
+    :param admitted: node to weights, for every update that stands in the round
+    :raises StrategyError: when they make no global
+    :raises StoreError: when the base or the strategy's state cannot be had
+    """
+    base = timeline.model(log.number - 1)
+    contributions = [
+        Contribution(node, counted(log.updates[node].samples, federation.plan), weights)
+        for node, weights in sorted(admitted.items())
+    ]
+    aggregate = strategy_for(federation.plan).aggregate(
+        federation.weights(base.weights), _state_before(federation, timeline, log), contributions
+    )
+    weights = Weights(aggregate.weights.tensors, global_metadata())
+    state = aggregate.state and Weights(aggregate.state.tensors, state_metadata())
+    recomputable = Recomputable(
+        round=log.number,
+        base=base.number,
+        base_weights=base.weights,
+        strategy=federation.plan.strategy,
+        admitted=tuple(_admitted(log.updates[each.node], each.weight) for each in contributions),
+        rejected=tuple(Rejected(each.node, each.weights, each.reason) for each in log.rejections),
+        missing=tuple(log.missing),
+        duplicates=tuple(duplicates(admitted)),
+        state=state.cid() if state else None,
+        weights=weights.cid(),
+    )
+    return Recomputed(weights, state, recomputable)
+
+
+def _admitted(update: Update, weight: int) -> Admitted:
+    return Admitted(update.node, update.base, update.weights, update.samples, weight)
+
+
+def _state_before(federation: Federation, timeline: Timeline, log: RoundLog) -> Weights | None:
+    report = timeline.model(log.number - 1).report
+    if report is None:
+        return None
+    cid: Cid | None = Report.decode(federation.small(report)).recomputable.state
+    return federation.weights(cid) if cid else None
