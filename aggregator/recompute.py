@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fl_node.report import Admitted, Recomputable, Rejected, Report
-
-from aggregator.admission import Base, Refusal, Rules, admit, duplicates
+from aggregator.admission import Refusal, admit, duplicates
 from aggregator.strategies.registry import strategy_for
 from aggregator.strategies.strategy import Contribution, counted
 from fl_node.chain.timeline import RoundLog, Timeline
 from fl_node.cid import Cid
 from fl_node.federation import Federation
+from fl_node.report import Admitted, Recomputable, Rejected, Report
 from fl_node.rounds import Update, global_metadata, state_metadata
 from fl_node.weights import Weights
 
@@ -31,15 +30,17 @@ class Recomputed:
 
 def judge(federation: Federation, timeline: Timeline, update: Update) -> Weights | Refusal:
     """Admit or refuse one update that stands, or stood, in a round."""
-    record = timeline.model(update.base)
-    base = Base(record, federation.weights(record.weights))
-    rules = Rules(
+    base = timeline.model(update.base)
+    return admit(
+        update,
+        store=federation.store,
         plan=federation.plan,
-        structure=federation.initial.specs,
+        initial=federation.initial,
+        base=federation.weights(base.weights),
+        base_cid=base.weights,
         chain_id=federation.ledger.chain_id,
         federation=federation.ledger.federation,
     )
-    return admit(update, base, store=federation.store, rules=rules)
 
 
 def recompute(
@@ -70,7 +71,9 @@ def recompute(
         base_weights=base.weights,
         strategy=federation.plan.strategy,
         admitted=tuple(_admitted(log.updates[each.node], each.weight) for each in contributions),
-        rejected=tuple(Rejected(each.node, each.weights, each.reason) for each in log.rejections),
+        rejected=tuple(
+            Rejected(each.update.node, each.update.weights, each.reason) for each in log.rejections
+        ),
         missing=tuple(log.missing),
         duplicates=tuple(duplicates(admitted)),
         state=state.cid() if state else None,

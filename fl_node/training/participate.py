@@ -160,8 +160,8 @@ def _barred(node: int, log: RoundLog) -> str | None:
 
 def _sits_out(rejection: Rejection) -> str:
     return (
-        f"the update was rejected as {rejection.reason.label}: node {rejection.update.node} sits this "
-        "round out; look at its data and settings"
+        f"the update was rejected as {rejection.reason.label}: node {rejection.update.node} sits "
+        "this round out; look at its data and settings"
     )
 
 

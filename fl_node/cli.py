@@ -1,0 +1,65 @@
+"""The command table: names and where the commands are; a command is imported when it is used."""
+
+import json
+import sys
+from importlib import import_module
+
+import click
+
+from fl_node import __version__
+from fl_node.errors import FlnodeError
+
+COMMANDS = {
+    "audit": "aggregator.command:audit",
+    "demo": "aggregator.command:demo",
+    "evaluate": "fl_node.command:evaluate",
+    "export": "fl_node.command:export",
+    "plot": "fl_node.command:plot",
+    "status": "fl_node.command:status",
+}
+_INTERRUPTED = 130
+
+
+class _CommandTable(click.Group):
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="flnode")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def flnode(debug: bool) -> None:
+    """Train one Keras model together without sharing data, and let anyone check every average."""
+
+
+def main() -> None:
+    """Run the command line; a named error is one line on standard error and exit status 1."""
+    try:
+        flnode.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(_INTERRUPTED)
+    except (FlnodeError, OSError) as error:
+        if "--debug" in sys.argv:
+            raise
+        _say(error)
+        sys.exit(1)
+
+
+def _say(error: Exception) -> None:
+    kind = type(error).__name__
+    text = " ".join(str(error).split())
+    if "--json" in sys.argv:
+        sys.stdout.write(json.dumps({"error": text, "kind": kind}) + "\n")
+    sys.stderr.write(f"flnode: {text}\n")

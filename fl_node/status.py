@@ -1,0 +1,102 @@
+"""What a federation's chain and reports say of its rounds, for people and programs."""
+
+from dataclasses import dataclass
+
+from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
+from fl_node.cid import Cid
+from fl_node.errors import ReportError, StoreError
+from fl_node.federation import Federation
+from fl_node.report import Report
+
+
+@dataclass(frozen=True)
+class RoundStatus:
+    """One round: who is in, rejected, missing.
+
+    :ivar model: its global; None while it is open
+    :ivar accuracy: as its closer measured it; None without such a metric
+    :ivar unreadable: why the report could not be read; None if it could
+    """
+
+    number: int
+    model: Cid | None
+    included: tuple[int, ...]
+    rejected: tuple[tuple[int, str], ...]
+    missing: tuple[int, ...]
+    accuracy: float | None
+    unreadable: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A federation now.
+
+    :ivar open_number: the open round; past ``rounds_total`` when the federation is complete
+    :ivar closable: whether the open round waits to be closed
+    """
+
+    federation: str
+    chain_id: int
+    plan: Cid
+    name: str
+    open_number: int
+    rounds_total: int
+    complete: bool
+    closable: bool
+    deadline: int
+    latest: Cid
+    latest_number: int
+    rounds: tuple[RoundStatus, ...]
+    nodes: tuple[tuple[int, str], ...]
+
+
+def status_of(federation: Federation) -> Status:
+    """Read a federation's status.
+
+    :raises LedgerError: when the chain cannot be read
+    """
+    snapshot, timeline = read_timeline(federation.ledger)
+    since = snapshot.round.closable_since(snapshot.terms, federation.ledger.now())
+    return Status(
+        federation=federation.ledger.federation,
+        chain_id=federation.ledger.chain_id,
+        plan=timeline.plan,
+        name=federation.plan.name,
+        open_number=snapshot.round.number,
+        rounds_total=snapshot.terms.rounds,
+        complete=timeline.complete,
+        closable=since is not None and not timeline.complete,
+        deadline=snapshot.round.deadline(snapshot.terms),
+        latest=snapshot.latest.weights,
+        latest_number=snapshot.latest.number,
+        rounds=tuple(_round(federation, log) for log in _shown(timeline)),
+        nodes=tuple(sorted(timeline.members.items())),
+    )
+
+
+def _shown(timeline: Timeline) -> list[RoundLog]:
+    total = timeline.terms.rounds
+    return [log for number, log in sorted(timeline.rounds.items()) if number <= total]
+
+
+def _round(federation: Federation, log: RoundLog) -> RoundStatus:
+    accuracy, unreadable = _accuracy(federation, log)
+    return RoundStatus(
+        number=log.number,
+        model=log.closing.model.weights if log.closing else None,
+        included=tuple(sorted(log.updates)),
+        rejected=tuple((each.update.node, each.reason.label) for each in log.rejections),
+        missing=tuple(log.missing),
+        accuracy=accuracy,
+        unreadable=unreadable,
+    )
+
+
+def _accuracy(federation: Federation, log: RoundLog) -> tuple[float | None, str | None]:
+    if log.closing is None or log.closing.model.report is None:
+        return None, None
+    try:
+        report = Report.decode(federation.small(log.closing.model.report))
+    except (StoreError, ReportError) as error:
+        return None, str(error)
+    return report.observed.metrics.get("accuracy"), None
