@@ -1,0 +1,121 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fl_node.canonical import MAX_DEPTH, decode_json, encode_json, finite_or_null
+from fl_node.errors import CanonicalError
+
+WHOLE = st.integers(-(2**53) + 1, 2**53 - 1)
+NUMBERS = WHOLE | st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+)
+
+
+@given(VALUES)
+def test_what_is_encoded_decodes_to_itself(value):
+    content = encode_json(value)
+    assert decode_json(content) == value
+    assert encode_json(decode_json(content)) == content
+
+
+# RFC 8785, sections 3.2.2.3 and 3.2.3 and appendix B
+@pytest.mark.parametrize(
+    ("value", "content"),
+    [
+        ({"b": 1, "a": [True, None]}, b'{"a":[true,null],"b":1}'),
+        ({"\u20ac": 1, "\r": 2, "\U0001f600": 3, "\ufb33": 4}, None),
+        (-0.0, b"0"),
+        (5e-324, b"5e-324"),
+        (1.7976931348623157e308, b"1.7976931348623157e+308"),
+        (9007199254740992.0, b"9007199254740992"),
+        (295147905179352830000.0, b"295147905179352830000"),
+        (999999999999999900000.0, b"999999999999999900000"),
+        (1e21, b"1e+21"),
+        (333333333.33333329, b"333333333.3333333"),
+        (0.000001, b"0.000001"),
+        (1e-7, b"1e-7"),
+        ("\u20ac$\u000f\nA'\"\\", '"\u20ac$\\u000f\\nA\'\\"\\\\"'.encode()),
+    ],
+)
+def test_values_are_written_as_the_rfc_says(value, content):
+    if content is None:  # keys are sorted as UTF-16
+        assert list(decode_json(encode_json(value))) == ["\r", "\u20ac", "\U0001f600", "\ufb33"]
+    else:
+        assert encode_json(value) == content
+        assert decode_json(content) == value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b" 1",
+        b"1\n",
+        b"1.0",
+        b"-0",
+        b"1E5",
+        b"9007199254740993",  # no float64
+        b"1" * 5000,
+        b"1e400",
+        b"NaN",
+        b"Infinity",
+        b'{"b":1,"a":2}',
+        b'{"a":1,"a":1}',
+        b'{"a": 1}',
+        b'"\\u0041"',
+        b'"\\ud800"',
+        b'"\xff"',
+        b"\xef\xbb\xbf1",
+        '{"a":1}'.encode("utf-16"),
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"a":' * 100_000,
+    ],
+)
+def test_bytes_that_are_not_canonical_are_refused(content):
+    with pytest.raises(CanonicalError) as refusal:
+        decode_json(content)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, 2**53, object(), {1: 2}, b"bytes", "\ud800", {"a": {3}}]
+)
+def test_a_value_that_json_has_not_is_refused(value):
+    with pytest.raises(CanonicalError):
+        encode_json(value)
+
+
+def nested(levels: int) -> object:
+    value: object = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("frames", [0, 300])
+def test_nesting_is_refused_at_one_depth_however_deep_the_caller_stands(frames):
+    call_from(frames, check_depth)
+
+
+def call_from(frames, check):
+    check() if frames == 0 else call_from(frames - 1, check)
+
+
+def check_depth():
+    assert decode_json(encode_json(nested(MAX_DEPTH))) == nested(MAX_DEPTH)
+    with pytest.raises(CanonicalError, match="levels"):
+        encode_json(nested(MAX_DEPTH + 1))
+    with pytest.raises(CanonicalError, match="levels"):
+        decode_json(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
+
+
+def test_a_metric_that_is_not_finite_is_null():
+    metrics = {"loss": math.nan, "accuracy": 0.5, "norm": -math.inf, "none": None, "whole": 3}
+    expected = {"loss": None, "accuracy": 0.5, "norm": None, "none": None, "whole": 3.0}
+    assert finite_or_null(metrics) == expected
