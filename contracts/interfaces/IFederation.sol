@@ -16,6 +16,12 @@ import {Terms} from "../types/Terms.sol";
 interface IFederation {
     /// @notice The federation exists; its history starts as the keccak of
     /// `abi.encode(chainid, address(this), plan, initial, terms, header, owner)`.
+    /// @param plan The plan's digest.
+    /// @param initial The initial weights' digest.
+    /// @param terms The terms from the start.
+    /// @param header The account that closes rounds.
+    /// @param owner The account that created it.
+    /// @param history The history it starts with.
     event FederationCreated(
         bytes32 plan,
         bytes32 initial,
@@ -24,7 +30,15 @@ interface IFederation {
         address owner,
         bytes32 history
     );
+
     /// @notice Node `nodeId` sent an update for `round`, its `attempt`-th in this opening.
+    /// @param round The open round.
+    /// @param nodeId The node.
+    /// @param base The global that the update was trained from.
+    /// @param weights The update's digest.
+    /// @param samples Samples that the node says it trained on.
+    /// @param attempt How many updates of the node this opening has seen.
+    /// @param history The history from now on.
     event LocalWeightSet(
         uint32 indexed round,
         uint32 indexed nodeId,
@@ -34,7 +48,14 @@ interface IFederation {
         uint8 attempt,
         bytes32 history
     );
+
     /// @notice An update was taken out of the open round.
+    /// @param round The open round.
+    /// @param nodeId The node whose update it was.
+    /// @param weights The update's digest.
+    /// @param reason The check that it failed.
+    /// @param by Who rejected it.
+    /// @param history The history from now on.
     event LocalWeightRejected(
         uint32 indexed round,
         uint32 indexed nodeId,
@@ -43,7 +64,13 @@ interface IFederation {
         address by,
         bytes32 history
     );
+
     /// @notice Global `round` was put; a later one for the same round replaces it.
+    /// @param round The global's number.
+    /// @param weights The global's digest.
+    /// @param report The report's digest; zero for global 0.
+    /// @param by Who put it.
+    /// @param history The history from now on.
     event GlobalWeightSet(
         uint32 indexed round,
         bytes32 weights,
@@ -51,7 +78,13 @@ interface IFederation {
         address by,
         bytes32 history
     );
+
     /// @notice Node `nodeId` recomputed global `round`, got `weights`, and saw `history`.
+    /// @param round The global's number.
+    /// @param nodeId The node.
+    /// @param weights The digest that the node got.
+    /// @param agrees Whether the contract has the same.
+    /// @param history The history that the node saw, which stays as it is.
     event Attested(
         uint32 indexed round,
         uint32 indexed nodeId,
@@ -59,9 +92,19 @@ interface IFederation {
         bool agrees,
         bytes32 history
     );
+
     /// @notice Node `nodeId` takes part from the next opening.
+    /// @param nodeId The node.
+    /// @param account Its account.
+    /// @param history The history from now on.
     event NodeRegistered(uint32 indexed nodeId, address account, bytes32 history);
-    /// @notice Node `nodeId` has another key; `withdrew` if that took an update out of the round.
+
+    /// @notice Node `nodeId` has another key.
+    /// @param nodeId The node.
+    /// @param account Its account from now on.
+    /// @param previous Its account until now.
+    /// @param withdrew Whether its update was taken out of the open round.
+    /// @param history The history from now on.
     event NodeReplaced(
         uint32 indexed nodeId,
         address account,
@@ -69,83 +112,134 @@ interface IFederation {
         bool withdrew,
         bytes32 history
     );
-    /// @notice Node `nodeId` has left; `withdrew` if that took an update out of the round.
+
+    /// @notice Node `nodeId` has left.
+    /// @param nodeId The node.
+    /// @param account Its account until now.
+    /// @param withdrew Whether its update was taken out of the open round.
+    /// @param history The history from now on.
     event NodeRemoved(uint32 indexed nodeId, address account, bool withdrew, bytes32 history);
+
     /// @notice Another account closes rounds.
+    /// @param header The header from now on.
+    /// @param previous The header until now.
+    /// @param history The history from now on.
     event HeaderSet(address header, address previous, bytes32 history);
+
     /// @notice These terms come into force when the next round opens, or at once in round 0.
+    /// @param terms The terms.
+    /// @param history The history from now on.
     event TermsSet(Terms terms, bytes32 history);
+
     /// @notice The last round is now `rounds`.
+    /// @param rounds The last round from now on.
+    /// @param history The history from now on.
     event Extended(uint32 rounds, bytes32 history);
+
     /// @notice `round` starts again from the global before it, without updates.
+    /// @param round The open round from now on.
+    /// @param history The history from now on.
     event Reopened(uint32 indexed round, bytes32 history);
 
     /// @notice Only the owner does this.
     error NotOwner(address caller, address owner);
+
     /// @notice Only the account of node `nodeId` does this.
     error NotAccountOfNode(uint32 nodeId, address caller);
+
     /// @notice Only the header or the account of a registered node does this.
     error NotHeaderOrNode(address caller);
+
     /// @notice Only the account of a registered node does this.
     error NotNode(address caller);
+
     /// @notice The call is about another round than the one that it can act on.
     error WrongRound(uint32 given, uint32 open);
+
     /// @notice Global 0 has not been put yet.
     error NotStarted();
+
     /// @notice The last round has been closed.
     error FederationComplete(uint32 rounds);
+
     /// @notice The node takes part from a later opening.
     error NotYetMember(uint32 nodeId, uint32 since, uint32 opening);
+
     /// @notice Too few nodes attested the global that the open round starts from.
     error GlobalNotFinal(uint32 round, uint32 attested, uint32 finality);
+
     /// @notice The round cannot start from a global that it comes before.
     error BaseTooNew(uint32 base, uint32 round);
+
     /// @notice The base is older than the terms allow.
     error BaseTooOld(uint32 base, uint32 oldest);
+
     /// @notice An update of this node from this base or a newer one has been closed in.
     error BaseUsed(uint32 base, uint32 nextBase);
+
     /// @notice The round is closable, so it takes no more updates.
     error RoundFull(uint32 round, uint32 received);
+
     /// @notice An update of this node stands in the round.
     error AlreadySubmitted(uint32 nodeId, uint32 round, bytes32 weights);
+
     /// @notice The node has sent as many updates for this round as it may.
     error TooManyAttempts(uint32 nodeId, uint32 attempts);
+
     /// @notice No update of this node stands in the round.
     error NotStanding(uint32 nodeId, uint32 round);
+
     /// @notice Another update of this node stands in the round.
     error OtherWeights(bytes32 given, bytes32 standing);
+
     /// @notice The target is not reached, and the deadline not passed with a quorum.
     error NotClosable(uint32 received, uint32 target, uint32 quorum, uint256 deadline);
+
     /// @notice Until then this is left to others.
     error GraceRunning(uint256 until, uint256 timestamp);
+
     /// @notice Something happened that the caller had not seen.
     error StaleHistory(bytes32 given, bytes32 current);
+
     /// @notice Global 0 is the initial weights that the federation was created with.
     error NotInitialWeights(bytes32 given, bytes32 initial);
+
     /// @notice Global 0 has no report.
     error ReportNotEmpty(bytes32 report);
+
     /// @notice The global is these weights already.
     error SameWeights(bytes32 weights);
+
     /// @notice The node has replaced this round's global before.
     error AlreadyReplaced(uint32 nodeId, uint32 round);
+
     /// @notice The node has attested this global before.
     error AlreadyAttested(uint32 nodeId, uint32 round);
+
     /// @notice Node ids start at 1.
     error ZeroNodeId();
+
     /// @notice An account is not the zero address.
     error ZeroAccount();
+
     /// @notice The node id has an account.
     error NodeTaken(uint32 nodeId, address account);
+
     /// @notice The account holds a node id.
     error AccountTaken(address account, uint32 nodeId);
+
     /// @notice The node id has no account.
     error UnknownNode(uint32 nodeId);
+
     /// @notice 1 <= quorum <= target (or target 0), roundSeconds >= 1, rounds >= 1.
     error BadTerms(Terms terms);
+
     /// @notice quorum <= target <= registered (target 0 being that), finality <= registered.
     error TermsDoNotFit(Terms terms, uint32 registered);
+
     /// @notice The number of rounds changes by `extend` only.
     error RoundsDiffer(uint32 given, uint32 rounds);
+
     /// @notice An extension ends later.
     error NotLonger(uint32 given, uint32 rounds);
 
