@@ -1,0 +1,51 @@
+"""TensorFlow, started once: quiet, deterministic, with a known number of threads."""
+
+import os
+import sys
+from typing import Any
+
+from fl_node.errors import SettingsError
+
+
+def start_backend(threads: int | None = None) -> Any:
+    """Start TensorFlow behind Keras, and give the module ``tensorflow``.
+
+    The number of threads is part of what the bits of a training depend on.
+
+    :param threads: None keeps what an earlier call set, or takes every core this process may use
+    :raises SettingsError: when TensorFlow runs already with other settings
+    """
+    _choose_backend()
+    import tensorflow as tf
+
+    wanted = threads or tf.config.threading.get_intra_op_parallelism_threads() or _cores()
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(wanted)
+        tf.config.threading.set_inter_op_parallelism_threads(wanted)
+    except RuntimeError as error:
+        running = tf.config.threading.get_intra_op_parallelism_threads() or "its own choice of"
+        raise SettingsError(
+            f"{wanted} threads were asked for, TensorFlow runs already with {running} threads: "
+            "set the threads before anything else uses TensorFlow, or leave them out"
+        ) from error
+    tf.config.experimental.enable_op_determinism()
+    return tf
+
+
+def _choose_backend() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start says ten lines about GPUs
+    loaded = sys.modules.get("keras")
+    if loaded is None:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        return
+    if loaded.backend.backend() != "tensorflow":
+        raise SettingsError(
+            f"Keras runs already on {loaded.backend.backend()}, flnode needs TensorFlow: "
+            "import nothing that starts Keras before"
+        )
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,207 @@
+"""Local training: a function of plan, node, round, base and data, bit for bit."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_node.errors import ModelError
+from fl_node.plan import Plan
+from fl_node.training.backend import start_backend
+from fl_node.training.compiled import compile_model
+from fl_node.training.data import is_sparse
+from fl_node.training.dataset import Dataset
+from fl_node.training.draws import draw, key_of, permutation
+from fl_node.training.feed import Feed
+from fl_node.training.models import keras_errors, load_weights, specs_of, weights_of
+from fl_node.training.steps import EVALUATION_BATCH, Steps
+from fl_node.weights import TensorSpec, Weights
+
+CHUNK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a local training is, a few times a second.
+
+    :ivar epoch: the running epoch, from 1
+    :ivar samples_done: of this epoch
+    :ivar samples: in an epoch
+    :ivar metrics: over this epoch so far, ``loss`` and the plan's metrics
+    :ivar samples_per_second: over this training so far
+    """
+
+    epoch: int
+    epochs: int
+    samples_done: int
+    samples: int
+    metrics: Mapping[str, float]
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainedUpdate:
+    """What a local training gives.
+
+    :ivar weights: with no metadata yet
+    :ivar samples: in the node's data set, FedAvg's n_k
+    :ivar metrics: over the last epoch, while the weights still changed
+    """
+
+    weights: Weights
+    samples: int
+    metrics: dict[str, float]
+
+
+def _silent(_: TrainingProgress) -> None:
+    return None
+
+
+class Trainer:
+    """Trains a plan's model from any base; built once, used for every round and node."""
+
+    def __init__(self, plan: Plan, *, threads: int | None = None) -> None:
+        """Build the model and its graphs.
+
+        :param threads: see :func:`~fl_node.training.backend.start_backend`
+        :raises ModelError: for a model, loss, optimizer or metric that the plan may not have
+        """
+        start_backend(threads)
+        self.plan = plan
+        self._model = compile_model(plan)
+        self._feed = Feed.of_model(self._model, sparse=is_sparse(plan.loss))
+        self._steps = Steps(self._model, self._feed, plan.batch_size)
+        self._fresh = _Fresh(self._model)
+
+    @property
+    def specs(self) -> dict[str, TensorSpec]:
+        """Names, dtypes and shapes of the model's weights."""
+        return specs_of(self._model)
+
+    def train(
+        self,
+        base: Weights,
+        *,
+        node: int,
+        round_: int,
+        base_number: int,
+        data: Dataset,
+        progress: Callable[[TrainingProgress], None] = _silent,
+    ) -> TrainedUpdate:
+        """Train the plan's epochs from a base, with a fresh optimizer and derived seeds.
+
+        The same arguments give the same bits, whatever this process did before, on the same kind
+        of machine with the same number of threads.
+
+        :raises WeightsError: when the base belongs to another model
+        :raises DataError: when the data set does not fit the model
+        :raises ModelError: when TensorFlow fails, or the weights do not stay finite
+        """
+        inputs, targets = _tensors(*self._feed.arrays(data))
+        load_weights(self._model, base)
+        purpose = (self.plan.seed, node, round_, base_number)
+        self._fresh.restore(key_of("step", *purpose))
+        clock = _Clock(data.samples)
+        with keras_errors("training failed"):
+            for epoch in range(1, self.plan.epochs + 1):
+                order = permutation(data.samples, key_of("shuffle", *purpose, epoch))
+                for done, metrics in self._epoch(inputs, targets, order):
+                    progress(clock.progress(epoch, self.plan.epochs, done, metrics))
+            self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
+        return TrainedUpdate(_finite(weights_of(self._model)), data.samples, metrics)
+
+    def evaluate(self, weights: Weights, data: Dataset) -> dict[str, float]:
+        """Measure loss and metrics of weights on a data set; raises as :meth:`train`."""
+        arrays, targets = self._feed.arrays(data)
+        load_weights(self._model, weights)
+        self._model.reset_metrics()
+        with keras_errors("evaluation failed"):
+            for start in range(0, data.samples, EVALUATION_BATCH):
+                rows = slice(start, start + EVALUATION_BATCH)
+                self._steps.evaluate(*_tensors([each[rows] for each in arrays], targets[rows]))
+            return _numbers(self._model.get_metrics_result())
+
+    def _epoch(
+        self, inputs: list[Any], targets: Any, order: NDArray[np.int64]
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        import tensorflow as tf
+
+        size = self.plan.batch_size
+        batches, rest = divmod(len(order), size)
+        rows = tf.constant(order, tf.int32)
+        self._model.reset_metrics()
+        for first, last in _chunks(batches):
+            self._steps.train_batches(inputs, targets, rows, first, last)
+            yield last * size, self._metrics()
+        if rest:
+            self._steps.train_rest(inputs, targets, rows[batches * size :])
+            yield len(order), self._metrics()
+
+    def _metrics(self) -> dict[str, float]:
+        return _numbers(self._model.get_metrics_result())
+
+
+class _Fresh:
+    """Everything that a training changes besides the weights, as it is before the first step."""
+
+    def __init__(self, model: Any) -> None:
+        weights = {id(variable) for variable in model.weights}
+        metrics = {id(variable) for variable in model.metrics_variables}
+        others = [v for v in model.variables if id(v) not in weights | metrics]
+        self._seeds = [v for v in others if v.name == "seed_generator_state"]
+        kept = [v for v in others if v.name != "seed_generator_state"]
+        kept += model.optimizer.variables
+        self._kept = [(variable, variable.numpy()) for variable in kept]
+
+    def restore(self, key: int) -> None:
+        for variable, value in self._kept:
+            variable.assign(value)
+        words = draw(2 * len(self._seeds), key).astype(np.uint32)  # as far as all dtypes reach
+        for variable, state in zip(self._seeds, words.reshape(-1, 2), strict=True):
+            variable.assign(state.astype(variable.dtype))
+
+
+class _Clock:
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+        self._start = time.perf_counter()
+
+    def progress(
+        self, epoch: int, epochs: int, done: int, metrics: Mapping[str, float]
+    ) -> TrainingProgress:
+        seconds = time.perf_counter() - self._start
+        rate = ((epoch - 1) * self._samples + done) / seconds
+        return TrainingProgress(epoch, epochs, done, self._samples, metrics, rate)
+
+
+def _chunks(batches: int) -> Iterator[tuple[int, int]]:
+    first, length = 0, 1
+    while first < batches:
+        last = min(batches, first + length)
+        start = time.perf_counter()
+        yield first, last
+        step_seconds = (time.perf_counter() - start) / (last - first)
+        length = max(1, min(2 * length, int(CHUNK_SECONDS / step_seconds)))
+        first = last
+
+
+def _tensors(inputs: list[NDArray[Any]], targets: NDArray[Any]) -> tuple[list[Any], Any]:
+    import tensorflow as tf
+
+    return [tf.constant(each) for each in inputs], tf.constant(targets)
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _finite(weights: Weights) -> Weights:
+    for name, tensor in weights.tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise ModelError(
+                f"training diverged, {name!r} is not finite: try a smaller learning rate"
+            )
+    return weights
