@@ -24,7 +24,6 @@ class Settings:
     :ivar store: ``directory:FOLDER``
     :ivar federation: address of the contract
     :ivar data: where this node's data comes from, see :func:`fl_node.training.data.load_data`
-    :ivar test_data: where the data comes from that models are evaluated on
     :ivar threads: for TensorFlow; 0 means all cores
     """
 
@@ -32,7 +31,6 @@ class Settings:
     store: str
     federation: str
     data: str = "mnist"
-    test_data: str = ""
     threads: int = 0
 
 

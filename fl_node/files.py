@@ -1,7 +1,7 @@
 """Files that are whole or not there: write to a temporary file, then rename."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,10 +11,9 @@ def write_atomically(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
 
     :raises OSError: when the folder cannot be written or the disk is full; nothing is left behind
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
             stream.writelines(pieces)
             stream.flush()
             os.fsync(stream.fileno())

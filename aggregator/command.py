@@ -1,0 +1,216 @@
+"""Commands over many nodes: demo, audit."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fl_node.options import examples, print_json, with_folder, with_json
+
+if TYPE_CHECKING:
+    from aggregator.audit import Audit, Finding
+    from aggregator.console import ConsoleWatcher
+    from aggregator.demo import Demo, Shards
+    from fl_node.federation import Federation
+    from fl_node.training.draft import Draft
+
+_PLAN_OPTIONS = ("nodes", "epochs", "images", "partition", "seed")
+# Nobody else can join a demo, so a round need not end while a slow machine trains.
+_TERMS = {"round_seconds": 86_400, "rounds": 5}
+_MNIST = {"name": "mnist", "model": "cnn", "data": "mnist", "nodes": 2}
+_SHORT_JOB = _MNIST | {"images": 20_000, "epochs": 1, "terms": _TERMS | {"rounds": 4}}
+_PAPER_JOB = _MNIST | {"images": 60_000, "epochs": 5, "terms": _TERMS}
+
+
+@click.command(
+    epilog=examples(
+        "flnode demo",
+        "flnode demo --nodes 4 --partition dirichlet:0.5 --rounds 5",
+        "flnode demo --plan examples/own_model/plan.toml",
+        "flnode demo --paper",
+    )
+)
+@click.option(
+    "--folder",
+    "-C",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("flnode-demo"),
+    show_default=True,
+    help="Where everything stays: chain, store, model, curve.",
+)
+@click.option("--fresh", is_flag=True, help="Remove what an earlier demo left in the folder.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan of your own.")
+@click.option("--paper", is_flag=True, help="The paper's job: 60,000 images, 5 rounds, 5 epochs.")
+@click.option("--nodes", type=int, help="Trainers, each with its shard.")
+@click.option("--rounds", type=int, help="Rounds.")
+@click.option("--epochs", type=int, help="Local epochs a round.")
+@click.option("--images", type=int, help="Training images of all shards together.")
+@click.option("--partition", help="iid, dirichlet:ALPHA, or labels:N.")
+@click.option("--seed", type=int, help="Of shards, initial weights, shuffling and dropout.")
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="Default: all cores.")
+@with_json
+def demo(folder: Path, fresh: bool, as_json: bool, **options: Any) -> None:
+    """Run a whole federation in this process, on real data, and audit it.
+
+    Trainers and a header do the same steps as in a network, on the same contract in an embedded
+    Ethereum chain, with a folder as the store. Started again after Ctrl-C or a crash, it goes on.
+    """
+    from rich.console import Console
+
+    from aggregator.console import ConsoleWatcher
+    from aggregator.demo import clear, locked
+
+    started = time.monotonic()
+    watcher = ConsoleWatcher(Console(stderr=as_json))
+    with locked(folder), watcher:
+        if fresh:
+            clear(folder)
+        try:
+            document = _run_demo(folder, options, watcher)
+        except KeyboardInterrupt:
+            watcher.say(f"stopped; closed rounds are kept: flnode demo --folder {folder} goes on")
+            raise
+    document["seconds"] = round(time.monotonic() - started, 1)
+    if as_json:
+        print_json(document)
+    if not document["audit"]["ok"]:
+        raise SystemExit(1)
+
+
+def _run_demo(folder: Path, options: dict[str, Any], watcher: "ConsoleWatcher") -> dict[str, Any]:
+    from aggregator.audit import audit as audit_federation
+    from aggregator.demo import CURVE, HEADER, MODEL, run_rounds
+    from fl_node.curve import draw_curve
+    from fl_node.status import status_of
+    from fl_node.training.export import export_model
+    from fl_node.training.local import Trainer
+
+    demo, shards = _open(folder, options)
+    federation = demo.view(HEADER)
+    watcher.say(_opening_line(folder, federation, shards))
+    trainer = Trainer(federation.plan, threads=demo.settings.threads or None)
+    run_rounds(demo, trainer, shards, watcher)
+    found, status = audit_federation(federation, lambda _number: None), status_of(federation)
+    watcher.say(audit_line(found))
+    export_model(federation.plan, federation.weights(status.latest), folder / MODEL)
+    files = [folder / MODEL]
+    if any(each.accuracy is not None for each in status.rounds):
+        draw_curve(status, folder / CURVE)
+        files.append(folder / CURVE)
+    watcher.say(
+        f"written: {', '.join(map(str, files))}; flnode status --folder {folder} shows more"
+    )
+    return {
+        "federation": status.federation,
+        "folder": folder,
+        "rounds": [each.number for each in status.rounds],
+        "accuracy": [each.accuracy for each in status.rounds],
+        "global": status.latest,
+        "audit": audit_document(found),
+    }
+
+
+def _open(folder: Path, options: dict[str, Any]) -> "tuple[Demo, Shards]":
+    from aggregator.demo import begin, go_on, holds_demo
+
+    asked = any(options[key] is not None for key in (*_PLAN_OPTIONS, "rounds", "plan_file"))
+    if holds_demo(folder):
+        return go_on(folder, _draft(options) if asked or options["paper"] else None)
+    return begin(folder, _draft(options), options["threads"])
+
+
+def _draft(options: dict[str, Any]) -> "Draft":
+    from fl_node.training.draft import draft_plan, read_draft
+
+    changes = {key: options[key] for key in _PLAN_OPTIONS if options[key] is not None}
+    if options["rounds"] is not None:
+        changes["terms"] = {"rounds": options["rounds"]}
+    if options["plan_file"] is not None:
+        return read_draft(options["plan_file"], changes)
+    return draft_plan(_PAPER_JOB if options["paper"] else _SHORT_JOB, changes=changes)
+
+
+def _opening_line(folder: Path, federation: "Federation", shards: "Shards") -> str:
+    plan = federation.plan
+    values = sum(tensor.size for tensor in federation.initial.tensors.values())
+    sizes = " + ".join(f"{data.samples:,}" for data in shards.nodes.values())
+    return (
+        f"{plan.name}: {values:,} parameters, {sizes} samples on {len(shards.nodes)} nodes, "
+        f"{plan.epochs} local epochs a round; all of it is in {folder}"
+    )
+
+
+@click.command(
+    epilog=examples("flnode audit --folder demo", "flnode audit --folder demo --json | jq .ok")
+)
+@with_folder
+@with_json
+def audit(folder: Path, as_json: bool) -> None:
+    """Recompute every round from chain and store, and name what does not agree."""
+    from rich.console import Console
+
+    from aggregator.audit import audit as audit_federation
+    from fl_node.connect import connect
+
+    _, federation = connect(folder)
+    with Console(stderr=True).status("recomputing"):
+        found = audit_federation(federation, lambda _number: None)
+    if as_json:
+        print_json(audit_document(found))
+    else:
+        _print_audit(found)
+    if not found.ok:
+        raise SystemExit(1)
+
+
+def audit_document(found: "Audit") -> dict[str, Any]:
+    """Give an audit as programs read it."""
+    return {
+        "ok": found.ok,
+        "rounds_checked": len(found.rounds),
+        "first_bad": found.first_bad,
+        "findings": found.findings,
+        "rejections": [
+            {
+                "round": each.rejection.update.round,
+                "node": each.rejection.update.node,
+                "reason": each.rejection.reason.label,
+                "verdict": each.verdict,
+            }
+            for checked in found.rounds
+            for each in checked.rejections
+        ],
+        "disputes": [
+            {"round": checked.number, "node": node}
+            for checked in found.rounds
+            for node in checked.disputes
+        ],
+        "owner_acts": found.owner_acts,
+    }
+
+
+def _print_audit(found: "Audit") -> None:
+    for finding in found.findings:
+        click.echo(_finding_line(finding))
+    for checked in found.rounds:
+        for each in checked.rejections:
+            update = each.rejection.update
+            click.echo(
+                f"round {update.round}, node {update.node}: rejection as "
+                f"{each.rejection.reason.label} {each.verdict}: {each.found}"
+            )
+    click.echo(audit_line(found))
+
+
+def audit_line(found: "Audit") -> str:
+    """Give an audit's verdict in one line."""
+    rounds = len(found.rounds)
+    if found.ok:
+        return f"audit ok: {rounds} rounds recomputed, every aggregate matches bit for bit"
+    return f"audit FAILED: {len(found.findings)} findings in {rounds} rounds"
+
+
+def _finding_line(finding: "Finding") -> str:
+    node = "" if finding.node is None else f", node {finding.node}"
+    return f"round {finding.round}{node}: {finding.reason}: {finding.detail}"

@@ -1,0 +1,117 @@
+"""What a person sees of a running federation: a bar per node, a line per round."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from aggregator.close import Closed, Rejected
+from fl_node.report import Recomputable
+from fl_node.training.participate import Participation, Waiting
+
+if TYPE_CHECKING:
+    from fl_node.training.local import TrainingProgress
+
+_HEADING = f"{'round':>5}  {'accuracy':>8}  {'loss':>7}  {'updates':<12}  global"
+
+
+class ConsoleWatcher:
+    """Prints a line per closed round above one bar per training node."""
+
+    def __init__(self, console: Console) -> None:
+        """Show bars only where there is a terminal; lines anywhere.
+
+        :param console: of standard error where standard output is for programs
+        """
+        self._console = console
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[int, TaskID] = {}
+        self._headed = False
+
+    def __enter__(self) -> "ConsoleWatcher":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def training(self, node: int, progress: "TrainingProgress") -> None:
+        """Move a node's bar."""
+        if node not in self._tasks:
+            self._tasks[node] = self._bars.add_task(f"node {node}", figures="")
+        done = (progress.epoch - 1) * progress.samples + progress.samples_done
+        self._bars.update(
+            self._tasks[node],
+            completed=done,
+            total=progress.epochs * progress.samples,
+            figures=_figures(progress),
+        )
+
+    def participated(self, node: int, outcome: Participation) -> None:
+        """Say why a node does nothing, when it is not that it waits for the others."""
+        if isinstance(outcome, Waiting) and "rejected" in outcome.reason:
+            self.say(f"node {node}: {outcome.reason}")
+
+    def closed(self, outcome: Closed, nodes: int) -> None:
+        """Print a round's line; a round that ended on a subset says so."""
+        if not self._headed:
+            self.say(_HEADING)
+            self._headed = True
+        for rejected in outcome.rejected:
+            self.say(rejection_line(rejected))
+        self.say(round_line(outcome, nodes))
+
+
+def round_line(outcome: Closed, nodes: int) -> str:
+    """Give a closed round in one line of the table."""
+    done, metrics = outcome.report.recomputable, outcome.report.observed.metrics
+    accuracy, loss = metrics.get("accuracy"), metrics.get("loss")
+    shown = "-" if accuracy is None else f"{100 * accuracy:.2f} %"
+    line = (
+        f"{done.round:>5}  {shown:>8}  {'-' if loss is None else format(loss, '.4f'):>7}  "
+        f"{f'{len(done.admitted)} of {nodes}':<12}  {done.weights}"
+    )
+    return line + _absent(done)
+
+
+def rejection_line(rejected: Rejected) -> str:
+    """Say in one line which update was rejected and why."""
+    update, refusal = rejected.update, rejected.refusal
+    return (
+        f"round {update.round}: node {update.node} rejected as {refusal.reason.label}: "
+        f"{refusal.found}"
+    )
+
+
+def _absent(done: Recomputable) -> str:
+    rejected = sorted({each.node for each in done.rejected} - {each.node for each in done.admitted})
+    parts = [f"rejected: {rejected}" if rejected else "", f"missing: {list(done.missing)}"]
+    shown = [part for part in parts if part and not part.endswith("[]")]
+    return f"  ON A SUBSET, {'; '.join(shown)}" if shown else ""
+
+
+def _figures(progress: "TrainingProgress") -> str:
+    metrics = progress.metrics
+    accuracy = metrics.get("accuracy")
+    score = "" if accuracy is None else f"  accuracy {accuracy:.4f}"
+    return (
+        f"epoch {progress.epoch}/{progress.epochs}  loss {metrics['loss']:.4f}{score}  "
+        f"{progress.samples_per_second:,.0f} samples/s"
+    )

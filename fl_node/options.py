@@ -1,0 +1,48 @@
+"""What the commands have in common: the folder, and JSON for programs."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fl_node.cid import Cid
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def with_folder(command: _Command) -> _Command:
+    """Add ``--folder``: where the federation's settings are."""
+    return click.option(
+        "--folder",
+        "-C",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(),
+        envvar="FLNODE_FOLDER",
+        help="The folder with the federation's flnode.toml; default: the current one.",
+    )(command)
+
+
+def with_json(command: _Command) -> _Command:
+    """Add ``--json``: one JSON document on standard output, and nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def examples(*lines: str) -> str:
+    """Give the end of a command's help: examples as one types them."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print a document, CIDs as text and dataclasses as objects."""
+    click.echo(json.dumps(document, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Cid | Path):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    raise TypeError(f"{value!r} has no JSON form")
