@@ -1,4 +1,4 @@
-"""TensorFlow, started once: quiet, deterministic, with a known number of threads."""
+"""TensorFlow, started once: quiet, with a known number of threads."""
 
 import os
 import sys
@@ -12,24 +12,27 @@ def start_backend(threads: int | None = None) -> Any:
 
     The number of threads is part of what the bits of a training depend on.
 
-    :param threads: None keeps what an earlier call set, or takes every core this process may use
+    :param threads: None keeps what was set before, or takes every core this process may use
     :raises SettingsError: when TensorFlow runs already with other settings
     """
     _choose_backend()
     import tensorflow as tf
 
-    wanted = threads or tf.config.threading.get_intra_op_parallelism_threads() or _cores()
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(wanted)
-        tf.config.threading.set_inter_op_parallelism_threads(wanted)
+        _set_threads(tf, threads or tf.config.threading.get_intra_op_parallelism_threads())
     except RuntimeError as error:
-        running = tf.config.threading.get_intra_op_parallelism_threads() or "its own choice of"
-        raise SettingsError(
-            f"{wanted} threads were asked for, TensorFlow runs already with {running} threads: "
-            "set the threads before anything else uses TensorFlow, or leave them out"
-        ) from error
-    tf.config.experimental.enable_op_determinism()
+        if threads:
+            raise SettingsError(
+                f"{threads} threads were asked for, TensorFlow runs already with "
+                f"{tf.config.threading.get_intra_op_parallelism_threads() or 'as many as it likes'}"
+                ": set them before anything else uses TensorFlow, or leave them out"
+            ) from error
     return tf
+
+
+def _set_threads(tf: Any, threads: int) -> None:
+    tf.config.threading.set_intra_op_parallelism_threads(threads or _cores())
+    tf.config.threading.set_inter_op_parallelism_threads(threads or _cores())
 
 
 def _choose_backend() -> None:

@@ -62,10 +62,13 @@ class Draft:
     source: str
 
 
-def read_draft(path: Path, changes: Mapping[str, Any] | None = None) -> Draft:
+def read_draft(
+    path: Path, changes: Mapping[str, Any] | None = None, *, threads: int | None = None
+) -> Draft:
     """Draft a plan from a TOML file; names of files in it start from its folder.
 
     :param changes: keys that replace the file's, such as ``{"nodes": 3, "terms": {"rounds": 2}}``
+    :param threads: of TensorFlow, where the same process trains with as many afterwards
     :raises PlanError: for a file that is not there or no TOML, an unknown key, or a broken rule
     :raises ModelError: for a model, loss, optimizer or metric that a plan may not have
     """
@@ -73,7 +76,7 @@ def read_draft(path: Path, changes: Mapping[str, Any] | None = None) -> Draft:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"plan file {path} cannot be read: {error}") from error
-    return draft_plan(text, folder=path.resolve().parent, changes=changes)
+    return draft_plan(text, folder=path.resolve().parent, changes=changes, threads=threads)
 
 
 def draft_plan(
@@ -81,6 +84,7 @@ def draft_plan(
     *,
     folder: Path | None = None,
     changes: Mapping[str, Any] | None = None,
+    threads: int | None = None,
 ) -> Draft:
     """Draft a plan from TOML or from its keys; as :func:`read_draft`.
 
@@ -97,6 +101,7 @@ def draft_plan(
     source = _source(values["data"], where)
     values = _plan_values(dict(DEFAULTS) | values)
     _check_early(values, source, terms)
+    start_backend(threads)
     return _drafted(values, terms, source, where)
 
 
@@ -200,7 +205,6 @@ def _own_model(reference: object, seed: object, folder: Path) -> Any:
             f'plan key \'model\' must be "{PAPER_MODEL}", "module:function" or "file.py:function", '
             f"found {reference!r}"
         )
-    start_backend()
     function = paper_cnn if reference == PAPER_MODEL else load_function(str(reference), folder)
     with _seeded(seed if type(seed) is int else 0):
         return function()

@@ -69,7 +69,7 @@ class Trainer:
         :param threads: see :func:`~fl_node.training.backend.start_backend`
         :raises ModelError: for a model, loss, optimizer or metric that the plan may not have
         """
-        start_backend(threads)
+        start_backend(threads).config.experimental.enable_op_determinism()
         self.plan = plan
         self._model = compile_model(plan)
         self._feed = Feed.of_model(self._model, sparse=is_sparse(plan.loss))
