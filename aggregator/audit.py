@@ -117,7 +117,9 @@ def _audit_round(
         findings += _about_closing(federation, timeline, log, closing, admitted)
     rejections = tuple(_rejection(federation, timeline, each) for each in log.rejections)
     findings += [_wrongly_rejected(each) for each in rejections if each.verdict == CONTRADICTED]
-    disputes = tuple(word.node for word in log.attestations if not word.agrees)
+    disputes = tuple(
+        word.node for each in log.closings for word in each.attestations if not word.agrees
+    )
     return RoundAudit(log.number, tuple(findings), rejections, disputes)
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from fl_node.report import Observed, Report
-
 from aggregator.admission import Refusal
 from aggregator.recompute import Recomputed, judge, recompute
 from fl_node.canonical import finite_or_null
@@ -16,6 +14,7 @@ from fl_node.chain.ledger import Snapshot
 from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
 from fl_node.errors import RevertedError
 from fl_node.federation import Federation
+from fl_node.report import Observed, Report
 from fl_node.rounds import Global, Update
 from fl_node.weights import Weights
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock, Timeout
 
+from aggregator.attest import attest
 from aggregator.close import AllClosed, Closed, Closer, NotDue, close
 from fl_node.chain.deploy import create_federation
 from fl_node.chain.embedded import EmbeddedChain, embedded_account
@@ -180,6 +181,7 @@ def run_rounds(demo: Demo, trainer: "Trainer", shards: Shards, watcher: Watcher)
             return
         if isinstance(outcome, Closed):
             watcher.closed(outcome, len(participants))
+            _attest(participants)
         elif not any(moved) and not outcome.rejected:
             _let_time_pass(demo, outcome)
 
@@ -194,6 +196,13 @@ def _participate(participant: Participant, watcher: Watcher) -> bool:
     outcome = participate(participant, lambda progress: watcher.training(node, progress))
     watcher.participated(node, outcome)
     return isinstance(outcome, Submitted)
+
+
+def _attest(participants: list[Participant]) -> None:
+    """Let as many nodes attest a global as the next round needs."""
+    for participant in participants:
+        if not participant.federation.ledger.snapshot().round.final:
+            attest(participant.federation, participant.node)
 
 
 def _let_time_pass(demo: Demo, outcome: NotDue) -> None:

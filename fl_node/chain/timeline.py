@@ -13,16 +13,6 @@ _READ_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
-class Closing:
-    """A global put on the chain: who closed, when, and over which history."""
-
-    model: Global
-    by: str
-    timestamp: int
-    seen_history: bytes
-
-
-@dataclass(frozen=True)
 class Attestation:
     """A node's word on a global; it agrees or it is a public dispute."""
 
@@ -30,6 +20,17 @@ class Attestation:
     round: int
     weights: Cid
     agrees: bool
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A global put on the chain: who closed, when, over which history, and what nodes say to it."""
+
+    model: Global
+    by: str
+    timestamp: int
+    seen_history: bytes
+    attestations: tuple[Attestation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ class RoundLog:
     submitted: tuple[Update, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     closings: tuple[Closing, ...] = ()
-    attestations: tuple[Attestation, ...] = ()
 
     @property
     def closing(self) -> Closing | None:
         """The closing that counts: the last one."""
         return self.closings[-1] if self.closings else None
+
+    @property
+    def attestations(self) -> tuple[Attestation, ...]:
+        """What nodes say to the closing that counts."""
+        return self.closing.attestations if self.closing else ()
 
     @property
     def missing(self) -> list[int]:
@@ -211,7 +216,9 @@ def _attested(timeline: Timeline, event: LedgerEvent) -> Timeline:
     values = event.values
     word = Attestation(values["nodeId"], values["round"], Cid(values["weights"]), values["agrees"])
     log = timeline.rounds[word.round]
-    return _with_round(timeline, word.round, replace(log, attestations=(*log.attestations, word)))
+    *earlier, last = log.closings
+    last = replace(last, attestations=(*last.attestations, word))
+    return _with_round(timeline, word.round, replace(log, closings=(*earlier, last)))
 
 
 def _node_registered(timeline: Timeline, event: LedgerEvent) -> Timeline:

@@ -1,0 +1,65 @@
+"""A node's word on a global: recompute it, and say on the chain what came out."""
+
+from dataclasses import dataclass
+
+from aggregator.admission import Refusal
+from aggregator.recompute import judge, recompute
+from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
+from fl_node.cid import Cid
+from fl_node.errors import FlnodeError, RevertedError
+from fl_node.federation import Federation
+from fl_node.weights import Weights
+
+# Something happened since the ledger was read: read it again.
+_MOVED_ON = frozenset({"StaleHistory", "WrongRound"})
+
+
+@dataclass(frozen=True)
+class Attested:
+    """What a node got for a global, and whether the chain has the same."""
+
+    number: int
+    expected: Cid
+    found: Cid
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the node's recomputation and the chain have the same bits."""
+        return self.expected == self.found
+
+
+def attest(federation: Federation, node: int) -> Attested | None:
+    """Recompute the latest global and attest it; None when there is none that this node has not.
+
+    :raises FlnodeError: when it cannot be recomputed; nothing is said on the chain then
+    """
+    while True:
+        _, timeline = read_timeline(federation.ledger)
+        log = timeline.rounds.get(timeline.open_number - 1)
+        if log is None or log.closing is None or _has_spoken(log, node):
+            return None
+        expected = _recomputed(federation, timeline, log)
+        try:
+            federation.ledger.attest(node, log.number, expected, timeline.history)
+        except RevertedError as error:
+            if error.name not in _MOVED_ON:
+                raise
+        else:
+            return Attested(log.number, expected, log.closing.model.weights)
+
+
+def _has_spoken(log: RoundLog, node: int) -> bool:
+    return any(word.node == node for word in log.attestations)
+
+
+def _recomputed(federation: Federation, timeline: Timeline, log: RoundLog) -> Cid:
+    admitted: dict[int, Weights] = {}
+    for number, update in log.updates.items():
+        verdict = judge(federation, timeline, update)
+        if isinstance(verdict, Refusal):
+            raise FlnodeError(
+                f"global {log.number} averages the update of node {number}, which is "
+                f"{verdict.reason.label}: {verdict.found}; see flnode audit"
+            )
+        admitted[number] = verdict
+    return recompute(federation, timeline, log, admitted).recomputable.weights
