@@ -1,23 +1,20 @@
 """A whole chain in this process: py-evm by London's rules, a block for every transaction."""
 
-import json
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from eth.vm.forks import LondonVM
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_tester import EthereumTester, PyEVMBackend
-from eth_utils import keccak, to_canonical_address
+from eth_utils import ValidationError, keccak, to_canonical_address
 from web3 import EthereumTesterProvider, Web3
 from web3.types import TxReceipt
 
 from fl_node.chain.ethereum import Connection
+from fl_node.chain.journal import Journal
 from fl_node.errors import LedgerError
-from fl_node.files import write_atomically
 
 # A chain by London's rules has a difficulty; nobody works for it here.
 DIFFICULTY = 131_072
@@ -52,7 +49,7 @@ class EmbeddedChain(Connection):
         """
         accounts = list(funded)
         self._clock = clock
-        self._journal: Path | None = None
+        self._journal: Journal | None = None
         self._next_seconds: int | None = None
         self._backend = PyEVMBackend(
             genesis_parameters=PyEVMBackend.generate_genesis_params(
@@ -72,30 +69,29 @@ class EmbeddedChain(Connection):
     ) -> "EmbeddedChain":
         """Start a chain that keeps a journal, from which `load` gives it back.
 
-        :raises OSError: when the journal cannot be written
+        :raises LedgerError: when the journal is there already, or cannot be written
         """
         accounts, genesis_seconds = list(funded), int(clock())
         first = {"funded": accounts, "genesis_seconds": genesis_seconds}
-        write_atomically(journal, [json.dumps(first).encode() + b"\n"])
         chain = cls(accounts, genesis_seconds, clock)
-        chain._journal = journal
+        chain._journal = Journal.create(journal, first)
         return chain
 
     @classmethod
     def load(cls, journal: Path, clock: Callable[[], float] = time.time) -> "EmbeddedChain":
         """Replay a journal; a last line that a crash cut off never happened.
 
-        :raises LedgerError: when the file is missing or is no journal
+        :raises LedgerError: when the file is missing, damaged or no journal
         """
+        written, entries = Journal.read(journal)
         try:
-            entries = list(_entries(journal))
             chain = cls(entries[0]["funded"], entries[0]["genesis_seconds"], clock)
             for entry in entries[1:]:
                 chain.set_time(entry["seconds"])
                 chain.web3.eth.send_raw_transaction(entry["raw"])
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError) as error:
             raise LedgerError(f"{journal} is no embedded chain's journal: {error!r}") from error
-        chain._journal = journal
+        chain._journal = written
         return chain
 
     @property
@@ -134,13 +130,23 @@ class EmbeddedChain(Connection):
         return bytes(computation.output)
 
     def _send_raw_transaction(self, raw: bytes) -> bytes:
-        seconds = int(self.now())
+        chain, seconds = self._backend.chain, int(self.now())
         self._set_header(timestamp=seconds)
-        transaction_hash: bytes = self._apply(raw)
+        before = chain.header
+        try:
+            transaction_hash: bytes = self._apply(raw)
+            self._write({"raw": "0x" + raw.hex(), "seconds": seconds})
+        except ValidationError as error:
+            raise LedgerError(f"the embedded chain refused a transaction: {error}") from error
+        except LedgerError:
+            chain.header = before  # what is not in the journal never happened
+            raise
         self._next_seconds = None
-        if self._journal is not None:
-            _append(self._journal, {"raw": "0x" + raw.hex(), "seconds": seconds})
         return transaction_hash
+
+    def _write(self, entry: dict[str, object]) -> None:
+        if self._journal is not None:
+            self._journal.append(entry)
 
     def _newest_seconds(self) -> int:
         return int(self._backend.chain.get_canonical_head().timestamp)
@@ -148,16 +154,3 @@ class EmbeddedChain(Connection):
     def _set_header(self, timestamp: int) -> None:
         chain = self._backend.chain
         chain.header = chain.header.copy(timestamp=timestamp)
-
-
-def _entries(journal: Path) -> Iterator[dict[str, Any]]:
-    lines = journal.read_bytes().split(b"\n")
-    for line in lines[:-1]:  # what follows the last newline is empty, or was cut off
-        yield json.loads(line)
-
-
-def _append(journal: Path, entry: dict[str, Any]) -> None:
-    with journal.open("ab") as stream:
-        stream.write(json.dumps(entry).encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -1,14 +1,15 @@
 """The federation's contract on any Ethereum chain, over web3; web3's errors end here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple
 from functools import cache
 from typing import Any, cast
 
 from eth_abi.abi import decode
 from eth_account.signers.local import LocalAccount
-from eth_typing import BlockNumber
+from eth_typing import BlockNumber, ChecksumAddress
 from eth_utils.abi import (
     collapse_if_tuple,
     event_abi_to_log_topic,
@@ -17,7 +18,7 @@ from eth_utils.abi import (
 from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractConstructor, ContractFunction
-from web3.exceptions import BadFunctionCallOutput
+from web3.exceptions import BadFunctionCallOutput, MismatchedABI, Web3Exception
 from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt, Wei
 
 from fl_node.chain.artifact import federation_artifact
@@ -33,6 +34,7 @@ DEPLOY_GAS_LIMIT = 6_000_000
 _TIP_WEI = Wei(10**9)
 _NO_DIGEST = bytes(32)
 _ZERO_ADDRESS = "0x" + "00" * 20
+_SHOWN_LETTERS = 300
 
 
 class Connection(ABC):
@@ -55,12 +57,29 @@ class Connection(ABC):
 def deploy_contract(
     connection: Connection, signer: LocalAccount, plan: Cid, initial: Cid, header: str, terms: Terms
 ) -> str:
-    """Create a federation; its owner is the signer. Give the contract's address."""
+    """Create a federation; its owner is the signer. Give the contract's address.
+
+    :raises RevertedError: when the terms contradict each other
+    :raises LedgerError: when an argument is none that the contract takes, or the chain fails
+    """
     artifact = federation_artifact()
-    factory = connection.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
-    creation = factory.constructor(plan.digest, initial.digest, header, astuple(terms))
-    receipt = transact(connection, signer, creation, DEPLOY_GAS_LIMIT)
+    arguments = (plan.digest, initial.digest, checksum_address(header), astuple(terms))
+    with _web3_errors("a new federation", *arguments):
+        factory = connection.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        creation = factory.constructor(*arguments)
+        receipt = transact(connection, signer, creation, DEPLOY_GAS_LIMIT)
     return str(receipt["contractAddress"])
+
+
+def checksum_address(text: str) -> str:
+    """Give an address as everybody writes it: files and records name it letter for letter.
+
+    :raises LedgerError: when the text is no address
+    """
+    try:
+        return Web3.to_checksum_address(text)
+    except (TypeError, ValueError) as error:
+        raise LedgerError(f"an address has 0x and 40 hexadecimal digits, found {text!r}") from error
 
 
 def transact(
@@ -98,20 +117,21 @@ class EthereumLedger(Ledger):
     def __init__(
         self, connection: Connection, federation: str, signer: LocalAccount | None = None
     ) -> None:
-        """Look at a contract; nothing is sent or asked yet.
+        """Look at a contract; whether there is one shows at the first call.
 
         :param signer: writes are sent from this account; without one the ledger is read-only
+        :raises LedgerError: when the address is none
         """
         self._connection = connection
         self._signer = signer
         self._blocks: dict[int, int] = {}
         self._events: list[LedgerEvent] = []
         self._next_block = 0
-        self.federation = federation
+        self.federation = checksum_address(federation)
         self.account = signer.address if signer else None
         self.chain_id = connection.web3.eth.chain_id
         self._contract: Contract = connection.web3.eth.contract(
-            address=Web3.to_checksum_address(federation), abi=federation_artifact().abi
+            address=cast("ChecksumAddress", self.federation), abi=federation_artifact().abi
         )
 
     def plan(self) -> Cid:
@@ -131,27 +151,29 @@ class EthereumLedger(Ledger):
         block = self._connection.web3.eth.block_number
         terms = Terms(*self._read("terms", block=block))
         opened = self._read("state", block=block)
-        number, weights, report = self._read("getGlobalWeight", block=block)
+        state = _round_state(opened, terms)
         return Snapshot(
-            round=_round_state(opened, terms),
+            round=state,
             terms=terms,
-            latest=Global(number, Cid(weights), Cid(report) if any(report) else None),
+            latest=self._latest(state, block),
             history=self._read("history", block=block),
             header=self._read("header", block=block),
         )
 
     def member(self, node: int) -> Member | None:
         """Look up a registered node."""
-        account = self._read("node", node)[0]
+        block = self._connection.web3.eth.block_number
+        account = self._read("node", node, block=block)[0]
         if account == _ZERO_ADDRESS:
             return None
-        latest = self._local(node)
+        latest = self._local(node, block)
         return Member(node, account, latest["since"], latest["nextBase"])
 
     def local_weight(self, node: int) -> Update | None:
         """Give the node's update that stands in the open round."""
-        latest = self._local(node)
-        opened = self._read("state")
+        block = self._connection.web3.eth.block_number
+        latest = self._local(node, block)
+        opened = self._read("state", block=block)
         if not latest["standing"] or latest["opening"] != opened[1]:
             return None
         return Update(
@@ -199,11 +221,11 @@ class EthereumLedger(Ledger):
 
     def register_node(self, node: int, account: str) -> None:
         """Admit a node; it counts from the next opening."""
-        self._send("registerNode", node, account)
+        self._send("registerNode", node, checksum_address(account))
 
     def replace_node(self, node: int, account: str) -> None:
         """Give a node another account, at once."""
-        self._send("replaceNode", node, account)
+        self._send("replaceNode", node, checksum_address(account))
 
     def remove_node(self, node: int) -> None:
         """Remove a node and withdraw its update from the open round."""
@@ -211,7 +233,7 @@ class EthereumLedger(Ledger):
 
     def set_header(self, account: str) -> None:
         """Make another account the header, at once."""
-        self._send("setHeader", account)
+        self._send("setHeader", checksum_address(account))
 
     def set_terms(self, terms: Terms) -> None:
         """Change the terms from the next opening on."""
@@ -226,16 +248,27 @@ class EthereumLedger(Ledger):
         self._send("reopen", number)
 
     def _read(self, view: str, *arguments: object, block: int | None = None) -> Any:
-        function = self._contract.functions[view](*arguments)
         try:
-            return function.call(block_identifier="latest" if block is None else block)
+            with _web3_errors(view, *arguments):
+                function = self._contract.functions[view](*arguments)
+                return function.call(block_identifier="latest" if block is None else block)
         except BadFunctionCallOutput as error:
-            raise LedgerError(
-                f"no federation at {self.federation} on chain {self.chain_id}: check both"
-            ) from error
+            raise self._missing() from error
 
-    def _local(self, node: int) -> dict[str, Any]:
-        return dict(zip(_local_weight_fields(), self._read("getLocalWeight", node), strict=True))
+    def _missing(self) -> LedgerError:
+        return LedgerError(
+            f"no federation at {self.federation} on chain {self.chain_id}: check both"
+        )
+
+    def _latest(self, state: RoundState, block: int) -> Global:
+        if state.number == 0:  # the view reverts until the owner has put global 0
+            return Global(0, Cid(self._read("initial", block=block)), None)
+        number, weights, report = self._read("getGlobalWeight", block=block)
+        return Global(number, Cid(weights), Cid(report) if any(report) else None)
+
+    def _local(self, node: int, block: int) -> dict[str, Any]:
+        found = self._read("getLocalWeight", node, block=block)
+        return dict(zip(_local_weight_fields(), found, strict=True))
 
     def _event(self, log: LogReceipt) -> LedgerEvent:
         name = _event_names()[bytes(log["topics"][0])]
@@ -255,8 +288,26 @@ class EthereumLedger(Ledger):
             raise LedgerError(
                 f"{function} was asked of a ledger without an account: give a keystore"
             )
-        call = self._contract.functions[function](*arguments)
-        transact(self._connection, self._signer, call, CALL_GAS_LIMIT)
+        with _web3_errors(function, *arguments):
+            if not self._connection.web3.eth.get_code(self._contract.address):
+                raise self._missing()  # a transaction to an empty address would succeed
+            call = self._contract.functions[function](*arguments)
+            transact(self._connection, self._signer, call, CALL_GAS_LIMIT)
+
+
+@contextmanager
+def _web3_errors(asked: str, *arguments: object) -> Iterator[None]:
+    try:
+        yield
+    except BadFunctionCallOutput:
+        raise
+    except MismatchedABI as error:
+        raise LedgerError(
+            f"{asked} does not take {arguments}: see the ranges of its ABI"
+        ) from error
+    except Web3Exception as error:
+        found = " ".join(str(error).split())[:_SHOWN_LETTERS]
+        raise LedgerError(f"{asked} was asked of the chain, found: {found}") from error
 
 
 def _round_state(opened: tuple[Any, ...], terms: Terms) -> RoundState:

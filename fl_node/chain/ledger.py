@@ -29,6 +29,7 @@ class LedgerEvent:
 class Snapshot:
     """Everything that the contract holds about now, read at one block.
 
+    :ivar latest: before the owner has put global 0, what it will be
     :ivar history: the running digest of all that happened; writes name the one they saw
     """
 

@@ -37,6 +37,8 @@ class Closing:
 class RoundLog:
     """One round: who was expected, what stands, what was rejected, how it was closed.
 
+    :ivar opened_at: of the block that opened it last; its clock, which may wait for the finality of
+        the global before, is the snapshot's
     :ivar members: nodes that were registered when the round opened, with their accounts
     :ivar updates: node to the update that stands
     :ivar submitted: every update ever sent, in order
@@ -119,7 +121,7 @@ class Timeline:
 def timeline_of(events: Iterable[LedgerEvent]) -> Timeline:
     """Fold a federation's events, from its creation on.
 
-    :raises LedgerError: when they do not begin with the creation
+    :raises LedgerError: when they do not begin with the creation, or do not fit each other
     """
     stream = iter(events)
     first = next(stream, None)
@@ -127,10 +129,20 @@ def timeline_of(events: Iterable[LedgerEvent]) -> Timeline:
         raise LedgerError("the chain has no federation at this address: check it and the chain")
     timeline = _created(first.values)
     for event in stream:
-        timeline = _FOLDS[event.kind](timeline, event)
-        if event.kind != "Attested":
-            timeline = replace(timeline, history=event.values["history"])
+        timeline = _followed(timeline, event)
     return timeline
+
+
+def _followed(timeline: Timeline, event: LedgerEvent) -> Timeline:
+    try:
+        timeline = _FOLDS[event.kind](timeline, event)
+    except KeyError as error:  # about a round or an update that no event has brought
+        raise LedgerError(
+            f"the chain's {event.kind} at block {event.block} does not follow from what went "
+            "before: ask another node"
+        ) from error
+    folded = event.kind != "Attested"  # an attestation only repeats the digest
+    return replace(timeline, history=event.values["history"]) if folded else timeline
 
 
 def read_timeline(ledger: Ledger) -> tuple[Snapshot, Timeline]:
