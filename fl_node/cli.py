@@ -57,9 +57,15 @@ def main() -> None:
         sys.exit(1)
 
 
-def _say(error: Exception) -> None:
-    kind = type(error).__name__
-    text = " ".join(str(error).split())
+def _say(error: FlnodeError | OSError) -> None:
+    kind, text = type(error).__name__, " ".join(_text(error).split())
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps({"error": text, "kind": kind}) + "\n")
     sys.stderr.write(f"flnode: {text}\n")
+
+
+def _text(error: FlnodeError | OSError) -> str:
+    if isinstance(error, FlnodeError):
+        return str(error)
+    place = error.filename or "a file"
+    return f"{place}: {error.strerror or error}; check the path, its permissions and the disk"
