@@ -36,7 +36,7 @@ def attest(federation: Federation, node: int) -> Attested | None:
     while True:
         _, timeline = read_timeline(federation.ledger)
         log = timeline.rounds.get(timeline.open_number - 1)
-        if log is None or log.closing is None or _has_spoken(log, node):
+        if log is None or log.closing is None or _has_spoken(timeline, log, node):
             return None
         expected = _recomputed(federation, timeline, log)
         try:
@@ -48,8 +48,8 @@ def attest(federation: Federation, node: int) -> Attested | None:
             return Attested(log.number, expected, log.closing.model.weights)
 
 
-def _has_spoken(log: RoundLog, node: int) -> bool:
-    return any(word.node == node for word in log.attestations)
+def _has_spoken(timeline: Timeline, log: RoundLog, node: int) -> bool:
+    return any((word.node, word.opening) == (node, timeline.opening) for word in log.attestations)
 
 
 def _recomputed(federation: Federation, timeline: Timeline, log: RoundLog) -> Cid:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 
 from aggregator.admission import Refusal
 from aggregator.recompute import judge, recompute
-from fl_node.chain.history import first_break
-from fl_node.chain.timeline import Closing, RoundLog, Timeline, read_timeline
+from fl_node.chain.history import HistoryBreak, first_break
+from fl_node.chain.timeline import Closing, RoundLog, Timeline, read_events, timeline_of
 from fl_node.errors import ReportError, StoreError, StrategyError, WeightsError
 from fl_node.federation import Federation
 from fl_node.report import Recomputable, Report
@@ -16,6 +16,8 @@ from fl_node.weights import Weights
 REPRODUCED = "reproduced"
 CONTRADICTED = "contradicted"
 UNVERIFIABLE = "unverifiable"
+# About the auditor's store, not about the update.
+_SAYS_NOTHING = frozenset({Reason.UNAVAILABLE, Reason.DIGEST_MISMATCH})
 
 
 @dataclass(frozen=True)
@@ -78,32 +80,47 @@ class Audit:
 def audit(federation: Federation, progress: Callable[[int], None]) -> Audit:
     """Recompute every closed round; goes on after a finding and lists all.
 
+    Where the events stop being the contract's own, the rounds closed before are recomputed.
+
     :param progress: told the number of each round that is done
-    :raises LedgerError: when the chain cannot be read
+    :raises LedgerError: when the chain cannot be read, or lacks its newest events
     """
-    _, timeline = read_timeline(federation.ledger)
-    rounds = []
+    ledger = federation.ledger
+    _, events = read_events(ledger)
+    broken = first_break(events, ledger.chain_id, ledger.federation)
+    if broken is not None and broken.index == 0:
+        return Audit((), (_broken_history(broken),), ())
+    timeline = timeline_of(events[: broken.index] if broken else events)
+    rounds = tuple(_audited(federation, timeline, progress))
+    findings = [_broken_history(broken)] if broken else []
+    findings += _about_the_whole(federation, timeline)
+    findings += [finding for each in rounds for finding in each.findings]
+    acts = tuple(f"{act.kind} at block {act.block}" for act in timeline.owner_acts)
+    return Audit(rounds, tuple(findings), acts)
+
+
+def _audited(
+    federation: Federation, timeline: Timeline, progress: Callable[[int], None]
+) -> Iterator[RoundAudit]:
     for log in timeline.rounds.values():
         if log.closing is not None:
-            rounds.append(_audit_round(federation, timeline, log, log.closing))
+            yield _audit_round(federation, timeline, log, log.closing)
             progress(log.number)
-    whole = list(_about_the_whole(federation, timeline))
-    findings = [*whole, *(finding for each in rounds for finding in each.findings)]
-    acts = tuple(f"{act.kind} at block {act.block}" for act in timeline.owner_acts)
-    return Audit(tuple(rounds), tuple(findings), acts)
 
 
-def _about_the_whole(federation: Federation, timeline: Timeline) -> Iterator[Finding]:
-    ledger = federation.ledger
-    broken = first_break(ledger.events(), ledger.chain_id, ledger.federation)
-    if broken is not None:
-        detail = f"event {broken.index} ({broken.kind}) does not follow from those before it"
-        yield Finding(0, None, "history", detail)
-    if federation.plan.initial != timeline.initial:
-        detail = (
-            f"the plan starts from {federation.plan.initial}, the chain from {timeline.initial}"
-        )
-        yield Finding(0, None, "initial", detail)
+def _broken_history(broken: HistoryBreak) -> Finding:
+    detail = f"event {broken.index} ({broken.kind}) does not follow from those before it"
+    return Finding(0, None, "history", detail)
+
+
+def _about_the_whole(federation: Federation, timeline: Timeline) -> list[Finding]:
+    plan = federation.plan
+    named = (("plan", plan.cid, timeline.plan), ("initial", plan.initial, timeline.initial))
+    return [
+        Finding(0, None, what, f"this audit was given {given}, the federation began with {wanted}")
+        for what, given, wanted in named
+        if given != wanted
+    ]
 
 
 def _audit_round(
@@ -126,12 +143,13 @@ def _audit_round(
 def _judged(federation: Federation, timeline: Timeline, update: Update) -> Weights | Refusal:
     try:
         return judge(federation, timeline, update)
-    except (StoreError, WeightsError) as error:  # of its base
-        return Refusal(Reason.UNAVAILABLE, f"its base, global {update.base}: {error}")
+    except (StoreError, WeightsError) as error:  # its base, mostly
+        return Refusal(Reason.UNAVAILABLE, f"trained from global {update.base}: {error}")
 
 
 def _wrongly_admitted(number: int, node: int, refusal: Refusal) -> Finding:
-    return Finding(number, node, refusal.reason.label, f"averaged all the same: {refusal.found}")
+    blame = "cannot be checked" if refusal.reason in _SAYS_NOTHING else "averaged all the same"
+    return Finding(number, node, refusal.reason.label, f"{blame}: {refusal.found}")
 
 
 def _wrongly_rejected(verdict: RejectionVerdict) -> Finding:
@@ -185,6 +203,6 @@ def _rejection(
         return RejectionVerdict(rejection, CONTRADICTED, "it passes every check")
     if verdict.reason == rejection.reason:
         return RejectionVerdict(rejection, REPRODUCED, verdict.found)
-    if verdict.reason == Reason.UNAVAILABLE:
+    if verdict.reason in _SAYS_NOTHING:
         return RejectionVerdict(rejection, UNVERIFIABLE, verdict.found)
     return RejectionVerdict(rejection, CONTRADICTED, f"it is {verdict.reason.label} instead")

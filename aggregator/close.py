@@ -19,7 +19,17 @@ from fl_node.rounds import Global, Update
 from fl_node.weights import Weights
 
 # Something happened since the ledger was read: read it again.
-_MOVED_ON = frozenset({"StaleHistory", "NotStanding", "OtherWeights", "WrongRound", "NotClosable"})
+_MOVED_ON = frozenset(
+    {
+        "GraceRunning",
+        "NotClosable",
+        "NotHeaderOrNode",
+        "NotStanding",
+        "OtherWeights",
+        "StaleHistory",
+        "WrongRound",
+    }
+)
 _VERSIONED = ("flnode", "numpy", "tensorflow", "web3")
 
 Evaluate = Callable[[Weights], Mapping[str, float]]
@@ -94,13 +104,13 @@ def close(closer: Closer) -> Closing:
             return AllClosed(timeline.terms.rounds)
         log = timeline.open_round
         if log is None:
-            return NotDue(0, 0, tuple(timeline.members), 0, ())
+            return NotDue(0, 0, tuple(sorted(timeline.members)), 0, ())
+        if not _acts(closer, snapshot, timeline):
+            return _not_due(snapshot, log, rejected)
         try:
-            news = _reject_inadmissible(closer, timeline, log) if _acts(closer, snapshot) else []
-            rejected += news
-            if news:
+            if _reject_inadmissible(closer, timeline, log, rejected):
                 continue
-            if not _acts(closer, snapshot) or _closable_since(closer, snapshot) is None:
+            if _closable_since(closer, snapshot) is None:
                 return _not_due(snapshot, log, rejected)
             return _close(closer, timeline, log, rejected)
         except RevertedError as error:
@@ -108,8 +118,11 @@ def close(closer: Closer) -> Closing:
                 raise
 
 
-def _reject_inadmissible(closer: Closer, timeline: Timeline, log: RoundLog) -> list[Rejected]:
-    rejected = []
+def _reject_inadmissible(
+    closer: Closer, timeline: Timeline, log: RoundLog, rejected: list[Rejected]
+) -> bool:
+    """Add to what is rejected, and tell whether there was any: even if a later call reverts."""
+    before = len(rejected)
     for update in log.updates.values():
         if update in closer._admitted:
             continue
@@ -121,16 +134,17 @@ def _reject_inadmissible(closer: Closer, timeline: Timeline, log: RoundLog) -> l
             rejected.append(Rejected(update, verdict))
         else:
             closer._admitted[update] = verdict
-    return rejected
+    return len(rejected) > before
 
 
-def _acts(closer: Closer, snapshot: Snapshot) -> bool:
+def _acts(closer: Closer, snapshot: Snapshot, timeline: Timeline) -> bool:
     """Tell whether it is on this account to reject and close: the header's, later any node's."""
     since = _closable_since(closer, snapshot)
     ledger, grace = closer.federation.ledger, snapshot.terms.grace_seconds
-    return ledger.account == snapshot.header or (
-        since is not None and ledger.now() >= since + grace
-    )
+    if ledger.account == snapshot.header:
+        return True
+    is_node = ledger.account in timeline.members.values()
+    return is_node and since is not None and ledger.now() >= since + grace
 
 
 def _closable_since(closer: Closer, snapshot: Snapshot) -> int | None:

@@ -7,11 +7,14 @@ from aggregator.admission import Refusal, admit, duplicates
 from aggregator.strategies.registry import strategy_for
 from aggregator.strategies.strategy import Contribution, counted
 from fl_node.chain.timeline import RoundLog, Timeline
-from fl_node.cid import Cid
+from fl_node.errors import ReportError, StoreError, StrategyError, WeightsError
 from fl_node.federation import Federation
 from fl_node.report import Admitted, Recomputable, Rejected, Report
-from fl_node.rounds import Update, global_metadata, state_metadata
+from fl_node.rounds import Global, Update, global_metadata, state_metadata
 from fl_node.weights import Weights
+
+# No report is asked for their state, so that a false one cannot stop the rounds after it.
+_STATELESS = frozenset({"fedavg"})
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,18 @@ class Recomputed:
 
 
 def judge(federation: Federation, timeline: Timeline, update: Update) -> Weights | Refusal:
-    """Admit or refuse one update that stands, or stood, in a round."""
+    """Admit or refuse one update that stands, or stood, in a round.
+
+    :raises StoreError: when its base cannot be had
+    :raises WeightsError: when its base is no global of this federation
+    """
     base = timeline.model(update.base)
     return admit(
         update,
         store=federation.store,
         plan=federation.plan,
         initial=federation.initial,
-        base=federation.weights(base.weights),
+        base=_global(federation, base),
         base_cid=base.weights,
         chain_id=federation.ledger.chain_id,
         federation=federation.ledger.federation,
@@ -53,7 +60,8 @@ def recompute(
 
     :param admitted: node to weights, for every update that stands in the round
     :raises StrategyError: when they make no global
-    :raises StoreError: when the base or the strategy's state cannot be had
+    :raises StoreError: when the base, or what the strategy's state follows from, cannot be had
+    :raises WeightsError: when the base is no global of this federation
     """
     base = timeline.model(log.number - 1)
     contributions = [
@@ -61,7 +69,7 @@ def recompute(
         for node, weights in sorted(admitted.items())
     ]
     aggregate = strategy_for(federation.plan).aggregate(
-        federation.weights(base.weights), _state_before(federation, timeline, log), contributions
+        _global(federation, base), _state_before(federation, timeline, log), contributions
     )
     weights = Weights(aggregate.weights.tensors, global_metadata())
     state = aggregate.state and Weights(aggregate.state.tensors, state_metadata())
@@ -86,9 +94,43 @@ def _admitted(update: Update, weight: int) -> Admitted:
     return Admitted(update.node, update.base, update.weights, update.samples, weight)
 
 
+def _global(federation: Federation, model: Global) -> Weights:
+    weights = federation.weights(model.weights)
+    if weights.specs != federation.initial.specs:
+        raise WeightsError(
+            f"global {model.number} has not the tensors of global 0: see flnode audit"
+        )
+    return weights
+
+
 def _state_before(federation: Federation, timeline: Timeline, log: RoundLog) -> Weights | None:
-    report = timeline.model(log.number - 1).report
-    if report is None:
+    previous = timeline.rounds.get(log.number - 1)
+    if previous is None or federation.plan.strategy in _STATELESS:
         return None
-    cid: Cid | None = Report.decode(federation.small(report)).recomputable.state
+    try:
+        return _reported_state(federation, timeline.model(previous.number))
+    except (StoreError, ReportError, WeightsError):
+        return _recomputed_state(federation, timeline, previous)
+
+
+def _reported_state(federation: Federation, model: Global) -> Weights | None:
+    if model.report is None:
+        raise ReportError(f"round {model.number} was closed without a report")
+    cid = Report.decode(federation.small(model.report)).recomputable.state
     return federation.weights(cid) if cid else None
+
+
+def _recomputed_state(
+    federation: Federation, timeline: Timeline, previous: RoundLog
+) -> Weights | None:
+    """Do without a report that is lost or false: nobody stops the rounds after it by that."""
+    admitted = {}
+    for node, update in previous.updates.items():
+        verdict = judge(federation, timeline, update)
+        if isinstance(verdict, Refusal):
+            raise StrategyError(
+                f"round {previous.number} cannot be recomputed for the strategy's state: "
+                f"the update of node {node} is {verdict.reason.label}, {verdict.found}"
+            )
+        admitted[node] = verdict
+    return recompute(federation, timeline, previous, admitted).state

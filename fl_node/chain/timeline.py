@@ -1,6 +1,6 @@
 """What happened in a federation, folded from the contract's events into rounds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,16 +10,21 @@ from fl_node.errors import LedgerError
 from fl_node.rounds import Global, Reason, Rejection, Terms, Update
 
 _READ_ATTEMPTS = 20
+_ATTESTATION = "Attested"
 
 
 @dataclass(frozen=True)
 class Attestation:
-    """A node's word on a global; it agrees or it is a public dispute."""
+    """A node's word on a global; it agrees or it is a public dispute.
+
+    :ivar opening: the one that it was given in; it counts in no other
+    """
 
     node: int
     round: int
     weights: Cid
     agrees: bool
+    opening: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class Timeline:
     :ivar rounds: closed rounds and the open one, by number, from 1
     :ivar members: node to account, as registered now
     :ivar owner_acts: everything that the owner did after the creation
+    :ivar opening: counts every opening of a round (after a close, a replacement, a reopening)
     :ivar history: the running digest after the last event
     """
 
@@ -92,6 +98,7 @@ class Timeline:
     rounds: Mapping[int, RoundLog] = field(default_factory=dict)
     owner_acts: tuple[LedgerEvent, ...] = ()
     open_number: int = 0
+    opening: int = 0
 
     @property
     def complete(self) -> bool:
@@ -141,21 +148,35 @@ def _followed(timeline: Timeline, event: LedgerEvent) -> Timeline:
             f"the chain's {event.kind} at block {event.block} does not follow from what went "
             "before: ask another node"
         ) from error
-    folded = event.kind != "Attested"  # an attestation only repeats the digest
+    folded = event.kind != _ATTESTATION  # it only repeats the digest
     return replace(timeline, history=event.values["history"]) if folded else timeline
 
 
 def read_timeline(ledger: Ledger) -> tuple[Snapshot, Timeline]:
+    """Read state and events that belong together, and fold these.
+
+    :raises LedgerError: when the chain moves faster than it can be read
+    """
+    snapshot, events = read_events(ledger)
+    return snapshot, timeline_of(events)
+
+
+def read_events(ledger: Ledger) -> tuple[Snapshot, Sequence[LedgerEvent]]:
     """Read state and events that belong together.
 
     :raises LedgerError: when the chain moves faster than it can be read
     """
     for _ in range(_READ_ATTEMPTS):
-        timeline = timeline_of(ledger.events())
+        events = ledger.events()
         snapshot = ledger.snapshot()
-        if snapshot.history == timeline.history:
-            return snapshot, timeline
+        if snapshot.history == _newest_digest(events):
+            return snapshot, events
     raise LedgerError("the chain's events and its state do not agree: is the node still syncing?")
+
+
+def _newest_digest(events: Sequence[LedgerEvent]) -> bytes:
+    folded = (event for event in reversed(events) if event.kind != _ATTESTATION)
+    return next((bytes(event.values["history"]) for event in folded), b"")
 
 
 def _created(values: Mapping[str, Any]) -> Timeline:
@@ -176,6 +197,7 @@ def _opened(timeline: Timeline, number: int, timestamp: int) -> Timeline:
     return replace(
         timeline,
         open_number=number,
+        opening=timeline.opening + 1,
         terms=timeline.pending_terms,
         rounds={**timeline.rounds, number: log},
     )
@@ -226,7 +248,13 @@ def _global_weight_set(timeline: Timeline, event: LedgerEvent) -> Timeline:
 
 def _attested(timeline: Timeline, event: LedgerEvent) -> Timeline:
     values = event.values
-    word = Attestation(values["nodeId"], values["round"], Cid(values["weights"]), values["agrees"])
+    word = Attestation(
+        node=values["nodeId"],
+        round=values["round"],
+        weights=Cid(values["weights"]),
+        agrees=values["agrees"],
+        opening=timeline.opening,
+    )
     log = timeline.rounds[word.round]
     *earlier, last = log.closings
     last = replace(last, attestations=(*last.attestations, word))
@@ -269,7 +297,9 @@ def _extended(timeline: Timeline, event: LedgerEvent) -> Timeline:
         pending_terms=replace(timeline.pending_terms, rounds=rounds),
     )
     if was_complete:
+        opening = timeline.opening  # the same, so that attestations go on counting
         timeline = _opened(timeline, timeline.open_number, event.timestamp)
+        timeline = replace(timeline, opening=opening)
     return _owner_act(timeline, event)
 
 
@@ -297,7 +327,7 @@ _FOLDS: Mapping[str, Callable[[Timeline, LedgerEvent], Timeline]] = {
     "LocalWeightSet": _local_weight_set,
     "LocalWeightRejected": _local_weight_rejected,
     "GlobalWeightSet": _global_weight_set,
-    "Attested": _attested,
+    _ATTESTATION: _attested,
     "NodeRegistered": _node_registered,
     "NodeReplaced": _node_replaced,
     "NodeRemoved": _node_removed,
