@@ -4,7 +4,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -51,23 +51,33 @@ def load_settings(
         raise SettingsError(
             f"unknown setting {unknown[0]!r}; there are: {', '.join(sorted(known))}"
         )
-    try:
-        return Settings(**{key: _typed(key, values[key], known[key]) for key in values})
-    except TypeError as error:
-        raise SettingsError(f"settings in {folder / FILE_NAME} are incomplete: {error}") from error
+    missing = [each.name for each in fields(Settings) if each.default is MISSING]
+    missing = [key for key in missing if key not in values]
+    if missing:
+        raise SettingsError(f"{folder / FILE_NAME} should set {', '.join(missing)}: add it there")
+    return Settings(**{key: _typed(key, values[key], known[key]) for key in values})
 
 
 def save_settings(folder: Path, settings: Settings) -> None:
-    """Write a folder's settings file, whole or not at all."""
-    lines = [
-        f"{each.name} = {json.dumps(getattr(settings, each.name))}" for each in fields(settings)
-    ]
-    write_atomically(folder / FILE_NAME, ["\n".join([*lines, ""]).encode()])
+    """Write a folder's settings file, whole or not at all.
+
+    :raises SettingsError: when it cannot be written
+    """
+    lines = [f"{each.name} = {_toml(getattr(settings, each.name))}" for each in fields(settings)]
+    try:
+        write_atomically(folder / FILE_NAME, ["\n".join([*lines, ""]).encode()])
+    except OSError as error:
+        raise SettingsError(f"cannot write {folder / FILE_NAME}: {error.strerror}") from error
+
+
+def _toml(value: str | int) -> str:
+    """Write a value as TOML 1.0 does: JSON's escapes but for DEL, and no surrogates."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_bytes().decode())
     except FileNotFoundError as error:
         raise SettingsError(
             f"no federation here: {path} does not exist; name its folder with --folder"
@@ -86,7 +96,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _typed(key: str, value: Any, wanted: Any) -> Any:
     if wanted is int and isinstance(value, str) and value.isdecimal():
-        return int(value)
+        value = int(value)
     if type(value) is not wanted:
         raise SettingsError(f"setting {key!r} must be {wanted.__name__}, found {value!r}")
+    if wanted is int and value < 0:
+        raise SettingsError(f"setting {key!r} must be 0 or more, found {value}")
     return value

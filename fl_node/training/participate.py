@@ -70,9 +70,13 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The node's update stands in the round."""
+    """The node's update stands in the round.
+
+    :ivar twin: the update is not the one that this process made: another signs for the same node
+    """
 
     update: Update
+    twin: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ def _sits_out(rejection: Rejection) -> str:
 
 def _allowed(prepared: Prepared, snapshot: Snapshot, member: Member) -> bool:
     oldest = snapshot.latest.number - snapshot.terms.max_staleness
-    return prepared.base >= max(oldest, member.next_base)
+    return max(oldest, member.next_base) <= prepared.base <= snapshot.latest.number
 
 
 def _prepare(
@@ -209,7 +213,7 @@ def _refused(
 ) -> Participation:
     standing = participant.federation.ledger.local_weight(update.node)
     if standing is not None and standing.round == update.round:
-        return Submitted(standing)  # mine, sent before a crash, or by a twin of this process
+        return Submitted(standing, twin=standing.weights != update.weights)
     if error.name in _MOVED_ON:
         return Waiting(update.round, f"the round moved on: {error}", prepared)
     raise error
