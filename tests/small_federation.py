@@ -5,12 +5,13 @@ Training is a function of node, round and base, as real training is; it needs no
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aggregator.close import Closer
+from aggregator.close import Closed, Closer, close
 from fl_node.chain.deploy import create_federation
 from fl_node.chain.embedded import EmbeddedChain, embedded_account
 from fl_node.chain.ethereum import EthereumLedger
@@ -21,7 +22,13 @@ from fl_node.federation import Federation, open_federation
 from fl_node.plan import Plan
 from fl_node.rounds import Terms, Update, global_metadata, update_metadata
 from fl_node.store.directory import DirectoryStore
-from fl_node.training.participate import Participant, Participation, Prepared, participate
+from fl_node.training.participate import (
+    Participant,
+    Participation,
+    Prepared,
+    Submitted,
+    participate,
+)
 from fl_node.weights import Tensor, Weights
 
 GENESIS_SECONDS = 1_700_000_000
@@ -107,11 +114,31 @@ class SmallFederation:
         return open_federation(self.ledger(role), self.store)
 
     def closer(self, role: str = "header") -> Closer:
-        return Closer(self.view(role), lambda weights: {"accuracy": 0.5, "loss": float("nan")})
+        return Closer(self.view(role), evaluated)
+
+    def participant(self, node: int, ledger: Ledger | None = None) -> Participant:
+        """A node that looks at the chain through a ledger of its own, or another."""
+        view = open_federation(ledger or self.ledger(f"node {node}"), self.store)
+        return Participant(node, view, self.trainer, data=None)
 
     def participate(self, node: int, prepared: Prepared | None = None) -> Participation:
-        participant = Participant(node, self.view(f"node {node}"), self.trainer, data=None)
-        return participate(participant, lambda _: None, prepared)
+        return participate(self.participant(node), silent, prepared)
+
+    def run_round(self, *nodes: int) -> Closed:
+        """Let these nodes send what they trained, and the header close."""
+        for node in nodes:
+            assert isinstance(self.participate(node), Submitted)
+        closed = close(self.closer())
+        assert isinstance(closed, Closed)
+        return closed
+
+    def pass_seconds(self, seconds: int) -> None:
+        """Let the next block be so much later than the newest one."""
+        self.clock.seconds = self.chain.now() + seconds
+
+    def place(self, cid: Cid) -> Path:
+        """Where the store keeps a file."""
+        return self.store.fetch(cid, max_bytes=2**30, timeout_seconds=1)
 
     def timeline(self) -> Timeline:
         return read_timeline(self.ledger("header"))[1]
@@ -153,9 +180,9 @@ class SmallFederation:
 def small_federation(
     folder: Path, *, nodes: int = 2, terms: Terms | None = None, **plan_changes: Any
 ) -> SmallFederation:
-    """Deploy a federation of so many nodes and open round 1."""
+    """Deploy a federation of so many nodes and open round 1; other accounts have funds too."""
     clock = Clock()
-    roles = ["owner", "header", *(f"node {node}" for node in range(1, nodes + 1))]
+    roles = ["owner", "header", "stranger", *(f"node {node}" for node in range(1, 10))]
     accounts = {role: embedded_account(role) for role in roles}
     funded = [account.address for account in accounts.values()]
     chain = EmbeddedChain.create(folder / "chain.jsonl", funded, clock)
@@ -173,4 +200,21 @@ def small_federation(
     return SmallFederation(folder, clock, chain, store, ledger.federation, SmallTrainer())
 
 
-Make = Callable[..., SmallFederation]
+def silent(_: object) -> None:
+    return None
+
+
+def evaluated(weights: Weights) -> Mapping[str, float]:
+    return {"accuracy": 0.5, "loss": float("nan")}
+
+
+def happens_before(ledger: Ledger, method: str, *acts: Callable[[], object]) -> None:
+    """Let something happen on the chain right before each of a ledger's next writes of a kind."""
+    plain, left = getattr(ledger, method), iter(acts)
+
+    def after_news(*arguments: object) -> object:
+        for act in islice(left, 1):
+            act()
+        return plain(*arguments)
+
+    setattr(ledger, method, after_news)

@@ -127,6 +127,7 @@ class EthereumLedger(Ledger):
         self._blocks: dict[int, int] = {}
         self._events: list[LedgerEvent] = []
         self._next_block = 0
+        self._found = False
         self.federation = checksum_address(federation)
         self.account = signer.address if signer else None
         self.chain_id = connection.web3.eth.chain_id
@@ -255,6 +256,14 @@ class EthereumLedger(Ledger):
         except BadFunctionCallOutput as error:
             raise self._missing() from error
 
+    def _require_contract(self) -> None:
+        """See once that there is a contract: a transaction to an empty address would succeed."""
+        if self._found:
+            return
+        if not self._connection.web3.eth.get_code(self._contract.address):
+            raise self._missing()
+        self._found = True
+
     def _missing(self) -> LedgerError:
         return LedgerError(
             f"no federation at {self.federation} on chain {self.chain_id}: check both"
@@ -289,8 +298,7 @@ class EthereumLedger(Ledger):
                 f"{function} was asked of a ledger without an account: give a keystore"
             )
         with _web3_errors(function, *arguments):
-            if not self._connection.web3.eth.get_code(self._contract.address):
-                raise self._missing()  # a transaction to an empty address would succeed
+            self._require_contract()
             call = self._contract.functions[function](*arguments)
             transact(self._connection, self._signer, call, CALL_GAS_LIMIT)
 
