@@ -11,7 +11,7 @@ from fl_node.options import examples, print_json, with_folder, with_json
 if TYPE_CHECKING:
     from aggregator.audit import Audit, Finding
     from aggregator.console import ConsoleWatcher
-    from aggregator.demo import Demo, Shards
+    from aggregator.demo import Demo, Job
     from fl_node.federation import Federation
     from fl_node.training.draft import Draft
 
@@ -84,13 +84,11 @@ def _run_demo(folder: Path, options: dict[str, Any], watcher: "ConsoleWatcher") 
     from fl_node.curve import draw_curve
     from fl_node.status import status_of
     from fl_node.training.export import export_model
-    from fl_node.training.local import Trainer
 
-    demo, shards = _open(folder, options)
+    demo, job = _open(folder, options)
     federation = demo.view(HEADER)
-    watcher.say(_opening_line(folder, federation, shards))
-    trainer = Trainer(federation.plan, threads=demo.settings.threads or None)
-    run_rounds(demo, trainer, shards, watcher)
+    watcher.say(_opening_line(folder, federation, job))
+    run_rounds(demo, job, watcher)
     found, status = audit_federation(federation, lambda _number: None), status_of(federation)
     watcher.say(audit_line(found))
     export_model(federation.plan, federation.weights(status.latest), folder / MODEL)
@@ -111,7 +109,7 @@ def _run_demo(folder: Path, options: dict[str, Any], watcher: "ConsoleWatcher") 
     }
 
 
-def _open(folder: Path, options: dict[str, Any]) -> "tuple[Demo, Shards]":
+def _open(folder: Path, options: dict[str, Any]) -> "tuple[Demo, Job]":
     from aggregator.demo import begin, go_on, holds_demo
 
     asked = any(options[key] is not None for key in (*_PLAN_OPTIONS, "rounds", "plan_file"))
@@ -131,12 +129,12 @@ def _draft(options: dict[str, Any]) -> "Draft":
     return draft_plan(_PAPER_JOB if options["paper"] else _SHORT_JOB, changes=changes)
 
 
-def _opening_line(folder: Path, federation: "Federation", shards: "Shards") -> str:
+def _opening_line(folder: Path, federation: "Federation", job: "Job") -> str:
     plan = federation.plan
     values = sum(tensor.size for tensor in federation.initial.tensors.values())
-    sizes = " + ".join(f"{data.samples:,}" for data in shards.nodes.values())
+    sizes = " + ".join(f"{data.samples:,}" for data in job.shards.values())
     return (
-        f"{plan.name}: {values:,} parameters, {sizes} samples on {len(shards.nodes)} nodes, "
+        f"{plan.name}: {values:,} parameters, {sizes} samples on {len(job.shards)} nodes, "
         f"{plan.epochs} local epochs a round; all of it is in {folder}"
     )
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
 from aggregator.attest import attest
 from aggregator.close import AllClosed, Closed, Closer, NotDue, close
+from aggregator.strategies.registry import strategy_for
 from fl_node.chain.deploy import create_federation
 from fl_node.chain.embedded import EmbeddedChain, embedded_account
 from fl_node.chain.ethereum import EthereumLedger
@@ -22,12 +23,10 @@ from fl_node.errors import FlnodeError, SettingsError
 from fl_node.federation import Federation, open_federation
 from fl_node.plan import Plan
 from fl_node.training.data import Dataset, load_data, load_test_data
+from fl_node.training.draft import Draft
+from fl_node.training.local import Trainer, TrainingProgress
 from fl_node.training.participate import Participant, Participation, Submitted, participate
 from fl_node.weights import Weights
-
-if TYPE_CHECKING:
-    from fl_node.training.draft import Draft
-    from fl_node.training.local import Trainer, TrainingProgress
 
 JOURNAL, STORE, LOCK = "chain.jsonl", "store", ".lock"
 MODEL, CURVE = "model.keras", "curve.png"
@@ -37,7 +36,7 @@ HEADER, OWNER = "header", "owner"
 class Watcher(Protocol):
     """Is told what happens, as it happens."""
 
-    def training(self, node: int, progress: "TrainingProgress") -> None:
+    def training(self, node: int, progress: TrainingProgress) -> None:
         """A node trains."""
 
     def participated(self, node: int, outcome: Participation) -> None:
@@ -65,11 +64,16 @@ class Demo:
 
 
 @dataclass(frozen=True)
-class Shards:
-    """Every node's data, and what global models are measured on."""
+class Job:
+    """What trains, every node's data, and what global models are measured on."""
 
-    nodes: Mapping[int, Dataset]
+    trainer: Trainer
+    shards: Mapping[int, Dataset]
     test: Dataset | None
+
+    def evaluate(self, weights: Weights) -> Mapping[str, float]:
+        """Measure a global model; nothing where there is no test data."""
+        return self.trainer.evaluate(weights, self.test) if self.test else {}
 
 
 @contextmanager
@@ -86,17 +90,17 @@ def locked(folder: Path) -> Iterator[None]:
         raise SettingsError(f"another process runs the demo in {folder}: wait for it") from error
 
 
-def begin(folder: Path, draft: "Draft", threads: int) -> tuple[Demo, Shards]:
-    """Deploy a federation in a folder; bad data shows before anything is written.
+def begin(folder: Path, draft: Draft, threads: int) -> tuple[Demo, Job]:
+    """Deploy a federation in a folder; whatever is wrong shows before anything is written.
 
-    :raises DataError: when a node's data cannot be used
+    :raises FlnodeError: for a model, a strategy or data that cannot be used
     """
-    shards = load_shards(draft.source, draft.plan)
+    job = _job(draft.plan, draft.source, threads)
     clear(folder)  # what a deployment that was killed left behind
-    return _create(folder, draft, threads), shards
+    return _create(folder, draft, threads), job
 
 
-def go_on(folder: Path, wanted: "Draft | None") -> tuple[Demo, Shards]:
+def go_on(folder: Path, wanted: Draft | None) -> tuple[Demo, Job]:
     """Go on with the unfinished federation that a folder holds.
 
     :param wanted: what it must have been begun with; None takes whatever is there
@@ -112,7 +116,7 @@ def go_on(folder: Path, wanted: "Draft | None") -> tuple[Demo, Shards]:
             f"{folder} holds a finished federation: see flnode status --folder {folder}, or add "
             "--fresh to remove it"
         )
-    return demo, load_shards(settings.data, federation.plan)
+    return demo, _job(federation.plan, settings.data, settings.threads)
 
 
 def holds_demo(folder: Path) -> bool:
@@ -127,13 +131,17 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder / STORE, ignore_errors=True)
 
 
-def load_shards(source: str, plan: Plan) -> Shards:
-    """Load every node's data; raises as :func:`fl_node.training.data.load_data`."""
-    nodes = {node: load_data(source, plan, node) for node in range(1, plan.nodes + 1)}
-    return Shards(nodes, load_test_data(source, plan))
+def _job(plan: Plan, source: str, threads: int) -> Job:
+    strategy_for(plan)
+    trainer = Trainer(plan, threads=threads or None)
+    shards = {node: load_data(source, plan, node) for node in range(1, plan.nodes + 1)}
+    test = load_test_data(source, plan)
+    for data in (*shards.values(), *([test] if test else [])):
+        trainer.check(data)
+    return Job(trainer, shards, test)
 
 
-def _create(folder: Path, draft: "Draft", threads: int) -> Demo:
+def _create(folder: Path, draft: Draft, threads: int) -> Demo:
     """Store plan and initial weights, deploy, register the nodes, open round 1.
 
     The settings file is written last: a folder without one holds nothing that is worth keeping.
@@ -160,19 +168,15 @@ def _create(folder: Path, draft: "Draft", threads: int) -> Demo:
     return Demo(folder, chain, settings)
 
 
-def run_rounds(demo: Demo, trainer: "Trainer", shards: Shards, watcher: Watcher) -> None:
+def run_rounds(demo: Demo, job: Job, watcher: Watcher) -> None:
     """Let nodes and header do their steps in turn until the last round is closed.
 
     :raises FlnodeError: when too few nodes have an admissible update, and nobody else can come
     """
-
-    def evaluate(weights: Weights) -> Mapping[str, float]:
-        return trainer.evaluate(weights, shards.test) if shards.test else {}
-
-    closer = Closer(demo.view(HEADER), evaluate)
+    closer = Closer(demo.view(HEADER), job.evaluate)
     participants = [
-        Participant(node, demo.view(node_role(node)), trainer, data)
-        for node, data in shards.nodes.items()
+        Participant(node, demo.view(node_role(node)), job.trainer, data)
+        for node, data in job.shards.items()
     ]
     while True:
         moved = [_participate(participant, watcher) for participant in participants]

@@ -81,6 +81,13 @@ class Trainer:
         """Names, dtypes and shapes of the model's weights."""
         return specs_of(self._model)
 
+    def check(self, data: Dataset) -> None:
+        """Refuse data that the model cannot take.
+
+        :raises DataError: naming the input, what it takes and what was found
+        """
+        self._feed.arrays(data)
+
     def train(
         self,
         base: Weights,
