@@ -121,12 +121,14 @@ def _open(folder: Path, options: dict[str, Any]) -> "tuple[Demo, Job]":
 def _draft(options: dict[str, Any]) -> "Draft":
     from fl_node.training.draft import draft_plan, read_draft
 
+    threads = options["threads"] or None
     changes = {key: options[key] for key in _PLAN_OPTIONS if options[key] is not None}
     if options["rounds"] is not None:
         changes["terms"] = {"rounds": options["rounds"]}
     if options["plan_file"] is not None:
-        return read_draft(options["plan_file"], changes)
-    return draft_plan(_PAPER_JOB if options["paper"] else _SHORT_JOB, changes=changes)
+        return read_draft(options["plan_file"], changes, threads=threads)
+    job = _PAPER_JOB if options["paper"] else _SHORT_JOB
+    return draft_plan(job, changes=changes, threads=threads)
 
 
 def _opening_line(folder: Path, federation: "Federation", job: "Job") -> str:

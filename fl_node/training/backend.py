@@ -2,6 +2,9 @@
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fl_node.errors import SettingsError
@@ -16,7 +19,8 @@ def start_backend(threads: int | None = None) -> Any:
     :raises SettingsError: when TensorFlow runs already with other settings
     """
     _choose_backend()
-    import tensorflow as tf
+    with _quiet_start():
+        import tensorflow as tf
 
     try:
         _set_threads(tf, threads or tf.config.threading.get_intra_op_parallelism_threads())
@@ -30,13 +34,37 @@ def start_backend(threads: int | None = None) -> Any:
     return tf
 
 
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep what TensorFlow's libraries write while they are loaded; show it if that fails.
+
+    They write to file descriptor 2 before any setting of theirs can keep them from it.
+    """
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(shown, kept.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+
+
 def _set_threads(tf: Any, threads: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads or _cores())
     tf.config.threading.set_inter_op_parallelism_threads(threads or _cores())
 
 
 def _choose_backend() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start says ten lines about GPUs
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     loaded = sys.modules.get("keras")
     if loaded is None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
