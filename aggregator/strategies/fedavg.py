@@ -24,7 +24,7 @@ from fl_node.errors import StrategyError
 from fl_node.rounds import global_metadata
 from fl_node.weights import Weights
 
-Flat = dict[str, NDArray[np.float32]]
+Tensors = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class FedAvg(Strategy):
         average = {
             n: np.empty(s.shape, FLOAT32) for n, s in base.specs.items() if s.dtype == FLOAT32
         }
-        self._fill(base, _flat(average), ordered, float(total))
+        self._fill(base, average, ordered, float(total))
         return Aggregate(Weights({**base.tensors, **average}, global_metadata()), None)
 
     def _fill(
-        self, base: Weights, target: Flat, ordered: Sequence[Contribution], total: float
+        self, base: Weights, target: Tensors, ordered: Sequence[Contribution], total: float
     ) -> None:
-        sources = [(float(update.weight), _flat(update.weights.tensors)) for update in ordered]
+        sources = [(float(update.weight), update.weights.tensors) for update in ordered]
 
         def make_kernel() -> Kernel:
             sums, products = np.empty((2, self.block_elements))
@@ -81,20 +81,16 @@ class FedAvg(Strategy):
 
 def _average(
     block: Block,
-    sources: Sequence[tuple[float, Flat]],
+    sources: Sequence[tuple[float, Tensors]],
     total: float,
     sums: NDArray[np.float64],
     products: NDArray[np.float64],
-    target: Flat,
+    target: Tensors,
 ) -> None:
-    sums.fill(0.0)
+    summed: NDArray[np.float64] | float = 0.0
     for weight, tensors in sources:
-        np.copyto(products, tensors[block.name][block.run])
+        np.copyto(products, tensors[block.name].reshape(-1)[block.run])
         np.multiply(products, weight, out=products)
-        np.add(sums, products, out=sums)
+        summed = np.add(summed, products, out=sums)
     np.divide(sums, total, out=sums)
-    target[block.name][block.run] = sums
-
-
-def _flat(tensors: Mapping[str, NDArray[np.float32]]) -> Flat:
-    return {name: tensor.reshape(-1) for name, tensor in tensors.items()}
+    target[block.name].reshape(-1)[block.run] = sums

@@ -94,6 +94,6 @@ def test_an_error_on_a_thread_reaches_the_caller():
     def fail(block):
         raise StrategyError(f"block {block.start}")
 
-    specs = {"a": TensorSpec(np.dtype("<f4"), (1000,))}
+    specs = {"a": TensorSpec(np.dtype("<f4"), (10_000,))}
     with pytest.raises(StrategyError, match="block 0"):
         for_each_block(float_blocks(specs, 10), lambda: fail, 4)
