@@ -26,7 +26,14 @@ from fl_node.training.builtin import BUILT_IN
 from fl_node.training.compiled import compile_model
 from fl_node.training.data import TRAIN_IMAGES, check_source
 from fl_node.training.draws import key_of
-from fl_node.training.models import check_specs, keras_errors, paper_cnn, specs_of, weights_of
+from fl_node.training.models import (
+    check_specs,
+    check_variables,
+    keras_errors,
+    paper_cnn,
+    specs_of,
+    weights_of,
+)
 from fl_node.training.references import is_reference, load_function, resolved
 from fl_node.training.shards import check_cut
 from fl_node.weights import Weights
@@ -189,34 +196,35 @@ def _floats(value: Any) -> Any:
 
 
 def _drafted(values: dict[str, Any], terms: Terms, source: str, folder: Path) -> Draft:
-    model = _own_model(values["model"], values["seed"], folder)
-    config = _config_of(model)
-    initial = weights_of(model, global_metadata())
-    kept = values | {"model": config, "optimizer": _optimizer_config(values["optimizer"])}
-    plan = Plan(**kept, initial=initial.cid())
-    plan.encode()
-    check_specs(specs_of(compile_model(plan)), initial)
+    with _seeded(values["seed"] if type(values["seed"]) is int else 0):
+        model = _own_model(values["model"], folder)
+        made = {"model": _config_of(model), "optimizer": _optimizer_config(values["optimizer"])}
+        check_variables(model)
+        initial = weights_of(model, global_metadata())
+        plan = Plan(**values | made, initial=initial.cid())
+        check_specs(specs_of(compile_model(plan)), initial)
     return Draft(plan, initial, terms, source)
 
 
-def _own_model(reference: object, seed: object, folder: Path) -> Any:
+def _own_model(reference: object, folder: Path) -> Any:
+    import keras
+
     if reference != PAPER_MODEL and not (isinstance(reference, str) and is_reference(reference)):
         raise PlanError(
             f'plan key \'model\' must be "{PAPER_MODEL}", "module:function" or "file.py:function", '
             f"found {reference!r}"
         )
     function = paper_cnn if reference == PAPER_MODEL else load_function(str(reference), folder)
-    with _seeded(seed if type(seed) is int else 0):
-        return function()
+    model = function()
+    if not isinstance(model, keras.Model):
+        found = type(model).__name__
+        raise ModelError(f"{reference} should return a Keras model, found {found}")
+    if not model.built:
+        raise ModelError(f"{reference} has no input shape yet: begin it with keras.Input(…)")
+    return model
 
 
 def _config_of(model: Any) -> dict[str, Any]:
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise ModelError(f"the model function should return a keras.Model, found {type(model)}")
-    if not model.built:
-        raise ModelError("the model has no input shape yet: begin it with keras.Input(…)")
     with keras_errors("this model has no configuration: use Sequential or the functional API"):
         config = json.loads(model.to_json())
     config.pop("compile_config", None)  # the plan's own keys say how to train
@@ -253,7 +261,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
     before = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(key_of("initial", seed) % 2**32)
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)  # for the counters of layers' names
     try:
         yield
     finally:

@@ -58,7 +58,7 @@ def build_model(plan: Plan) -> Any:
     :raises ModelError: when it has anything else in it, or Keras cannot build it
     """
     model = build_architecture(with_precision(plan.model, plan.precision))
-    _check_variables(model)
+    check_variables(model)
     return model
 
 
@@ -150,7 +150,11 @@ def _owners(model: Any, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str,
             yield from _owners(layer, here)
 
 
-def _check_variables(model: Any) -> None:
+def check_variables(model: Any) -> None:
+    """Refuse a model that weights files or this project's training cannot hold.
+
+    :raises ModelError: naming the variable, input or output
+    """
     if not model.weights:
         raise ModelError("the model has no weights: there is nothing to train together")
     for name, variable in named_variables(model).items():

@@ -98,10 +98,11 @@ def _files(folder: Path, *, test: bool) -> list[Path]:
 
 def _from_file(path: Path, names: tuple[str, ...]) -> Dataset:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return _chosen(path, {key: arrays[key] for key in arrays.files}, names)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            found = {key: arrays[key] for key in arrays.files}
+    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is no .npz file of plain arrays: {error}") from error
+    return _chosen(path, found, names)
 
 
 def _chosen(path: Path, arrays: Arrays, names: tuple[str, ...]) -> Dataset:

@@ -35,7 +35,7 @@ def keras_source(dataset: str) -> Source:
         _run(command, "Keras' download", KERAS_SECONDS, scratch, environment)
         found = {path.name: path for path in scratch.rglob("*") if path.is_file()}
         if "mnist.npz" in found:
-            return _idx_files(found["mnist.npz"], names)
+            return idx_files(found["mnist.npz"], names)
         return _read({name: found.get(name) for name in names}, "Keras' download")
 
     return fetch
@@ -106,7 +106,7 @@ def _read(found: Mapping[str, Path | None], what: str) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in found.items() if path is not None}
 
 
-def _idx_files(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+def idx_files(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     """Write the arrays of ``mnist.npz`` as the IDX files that they were made from."""
     with np.load(path, allow_pickle=False) as arrays:
         ordered = [arrays[key] for key in ("x_train", "y_train", "x_test", "y_test")]
