@@ -58,14 +58,14 @@ def _check_table(place: str, table: Mapping[str, Any]) -> None:
         if isinstance(table[key], str):
             raise ModelError(f"{place}.{key} names a file: put the values into the configuration")
     named = {"class_name", "module", "registered_name"} & table.keys()
-    if "class_name" in table and table["class_name"] not in _PLAIN_VALUES:
+    if "class_name" in table and str(table["class_name"]) not in _PLAIN_VALUES:
         _check_class(place, table)
     elif named - {"class_name"}:
         raise _refused(place, table)
 
 
 def _check_class(place: str, table: Mapping[str, Any]) -> None:
-    name, module = table["class_name"], table.get("module")
+    name, module = str(table["class_name"]), table.get("module")
     known = _built_in().get(module) if isinstance(module, str) else None
     registered = table.get("registered_name")
     allowed = name in known if known is not None else _is_operation(module, name)
