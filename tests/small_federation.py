@@ -181,6 +181,7 @@ def small_federation(
     folder: Path, *, nodes: int = 2, terms: Terms | None = None, **plan_changes: Any
 ) -> SmallFederation:
     """Deploy a federation of so many nodes and open round 1; other accounts have funds too."""
+    folder.mkdir(exist_ok=True)
     clock = Clock()
     roles = ["owner", "header", "stranger", *(f"node {node}" for node in range(1, 10))]
     accounts = {role: embedded_account(role) for role in roles}
