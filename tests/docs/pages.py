@@ -58,11 +58,11 @@ def commands(page: Path) -> list[list[str]]:
 
 
 def typed_lines(block: Block) -> list[str]:
-    """Give the lines that are typed: all of `sh`, those after `$ ` of `console`."""
+    """Give the lines that are typed: after `$ ` in `console`, all in `sh` and without a name."""
     lines = block.content.splitlines()
     if block.language == "console":
         return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return lines if block.language == "sh" else []
+    return lines if block.language in ("sh", "") else []
 
 
 def table_column(page: Path, heading: str, column: int) -> list[str]:
