@@ -1,5 +1,6 @@
 """A plan's model with its loss, optimizer and metrics, as far as Keras knows them by name."""
 
+from difflib import get_close_matches
 from typing import Any
 
 from fl_node.errors import ModelError
@@ -51,11 +52,15 @@ def _metric(name: str) -> Any:
     if name in _CHOSEN_BY_LOSS:
         return name
     _check_name("metric", name, keras.metrics)
-    return keras.metrics.get(name)
+    found = keras.metrics.get(name)
+    if not isinstance(found, keras.metrics.Metric):
+        return found
+    return type(found).from_config(found.get_config() | {"name": name})  # Keras numbers them
 
 
 def _check_name(kind: str, name: str, module: Any) -> None:
     known = {each for each in dir(module) if not each.startswith("_")}
     known -= {"get", "serialize", "deserialize", "Loss", "Metric"}
     if name not in known:
-        raise ModelError(f"the {kind} {name!r} is not built into Keras: {', '.join(sorted(known))}")
+        near = ", ".join(get_close_matches(name, known)) or f"a name from {module.__name__}"
+        raise ModelError(f"the {kind} {name!r} is not built into Keras: try {near}")

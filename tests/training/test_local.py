@@ -224,6 +224,13 @@ def test_what_is_not_built_into_keras_is_refused(changed, found, mixed) -> None:
         Trainer(replace(mixed[0].plan, **changed))
 
 
+def test_a_metrics_name_is_the_plans_whatever_was_measured_before(mixed) -> None:
+    plan = replace(mixed[0].plan, metrics=("SparseTopKCategoricalAccuracy",))
+    for _ in range(2):
+        measured = Trainer(plan).evaluate(mixed[0].initial, mixed[2])
+        assert set(measured) == {"loss", "SparseTopKCategoricalAccuracy"}
+
+
 def test_other_threads_than_tensorflow_runs_with_are_refused(mixed) -> None:
     with pytest.raises(SettingsError, match="63 threads were asked for"):
         Trainer(mixed[0].plan, threads=63)
