@@ -91,6 +91,10 @@ def fedavg_cases() -> dict[str, list[paper.Update]]:
             (3, 2**29 + 1, [0.7, -1.7, 1e-30, 1e30]),
         ],
         "a total that float64 rounds": [(1, 2**53, [1.0]), (2, 1, [3.0]), (3, 2**53, [1 + ulp])],
+        "a tie that a product with 1 / 49 misses": [
+            (1, 1, [float.fromhex("0x1.7fe2060000000p-1")]),
+            (2, 48, [float.fromhex("0x1.0355560000000p+1")]),
+        ],
         "random bits, few samples": random_updates(seed=1, nodes=5, most=60_000),
         "random bits, many samples": random_updates(seed=2, nodes=7, most=2**53),
     }

@@ -43,12 +43,17 @@ def test_an_aligned_run_of_a_power_of_two_is_a_subtree(power, size):
 
 def weights_of(*sizes: int, seed: int = 0) -> Weights:
     random = np.random.default_rng(seed)
-    return Weights({f"t{i}": random.standard_normal(size, "f4") for i, size in enumerate(sizes)})
+    tensors = (np.exp(8 * random.standard_normal(size, "f4")) for size in sizes)
+    return Weights({f"t{place}": tensor for place, tensor in enumerate(tensors)})
 
 
-@pytest.mark.parametrize("sizes", [(), (0,), (1,), (5, 3), (100_000, 32_768, 7)])
-def test_a_squared_distance_is_a_tree_of_its_tensors_trees(sizes):
-    one, other = weights_of(*sizes), weights_of(*sizes, seed=1)
+SIZES = [(), (0,), (1,), (5, 3), (3,) * 9, (70_000,), (100_000, 32_768, 7)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_a_squared_distance_is_a_tree_of_its_tensors_trees(sizes, seed):
+    one, other = weights_of(*sizes, seed=seed), weights_of(*sizes, seed=seed + 10)
     sums = []
     for name, tensor in one.tensors.items():
         difference = tensor.astype("f8") - other.tensors[name].astype("f8")
