@@ -106,19 +106,24 @@ class SmallFederation:
     store: DirectoryStore
     address: str
     trainer: SmallTrainer
+    views: dict[str, Federation] = field(default_factory=dict)
 
     def ledger(self, role: str) -> Ledger:
+        """A ledger of its own, which a test may meddle with."""
         return EthereumLedger(self.chain, self.address, embedded_account(role))
 
     def view(self, role: str) -> Federation:
-        return open_federation(self.ledger(role), self.store)
+        """One view for each role, so that no event is read twice."""
+        if role not in self.views:
+            self.views[role] = open_federation(self.ledger(role), self.store)
+        return self.views[role]
 
     def closer(self, role: str = "header") -> Closer:
         return Closer(self.view(role), evaluated)
 
     def participant(self, node: int, ledger: Ledger | None = None) -> Participant:
         """A node that looks at the chain through a ledger of its own, or another."""
-        view = open_federation(ledger or self.ledger(f"node {node}"), self.store)
+        view = open_federation(ledger, self.store) if ledger else self.view(f"node {node}")
         return Participant(node, view, self.trainer, data=None)
 
     def participate(self, node: int, prepared: Prepared | None = None) -> Participation:
@@ -141,7 +146,7 @@ class SmallFederation:
         return self.store.fetch(cid, max_bytes=2**30, timeout_seconds=1)
 
     def timeline(self) -> Timeline:
-        return read_timeline(self.ledger("header"))[1]
+        return read_timeline(self.view("header").ledger)[1]
 
     def submit(
         self,
@@ -161,7 +166,7 @@ class SmallFederation:
         :param said: changes to what the file says of itself
         :param cid: instead of the stored bytes' own
         """
-        ledger = self.ledger(f"node {node}")
+        ledger = self.view(f"node {node}").ledger
         timeline = self.timeline()
         number = timeline.open_number
         model = timeline.model(number - 1 if base is None else base)

@@ -300,7 +300,7 @@ class KilledError(BaseException):
     """Stands for SIGKILL: nobody catches it."""
 
 
-def killed(*_: object) -> None:
+def killed(*_: object, **__: object) -> None:
     raise KilledError
 
 
