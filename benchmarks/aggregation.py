@@ -101,11 +101,11 @@ def serve(candidate: str, case: Case) -> None:
         print(json.dumps(answers[line.strip()](run)), flush=True)
 
 
-def seconds(run: Callable[[], Arrays]) -> float:
-    """Time a run."""
-    started = time.perf_counter()
+def seconds(run: Callable[[], Arrays]) -> list[float]:
+    """Time a run: on the wall, and of all processors."""
+    wall, processor = time.perf_counter(), time.process_time()
     run()
-    return time.perf_counter() - started
+    return [time.perf_counter() - wall, time.process_time() - processor]
 
 
 def peak_bytes(run: Callable[[], Arrays]) -> int:
@@ -127,7 +127,7 @@ def figures(case: Case) -> Iterator[dict[str, Any]]:
     servers = {name: start(name, case) for name in CANDIDATES}
     sums = [ask(server, "checksum") for server in servers.values()]
     np.testing.assert_allclose(sums, sums[0], rtol=1e-3)
-    times: dict[str, list[float]] = {name: [] for name in servers}
+    times: dict[str, list[list[float]]] = {name: [] for name in servers}
     for _ in range(case.repeats):
         for name, server in servers.items():
             times[name].append(ask(server, "seconds"))
@@ -152,18 +152,19 @@ def ask(server: Any, question: str) -> Any:
     return json.loads(server.stdout.readline())
 
 
-def speed(case: Case, times: dict[str, list[float]]) -> Iterator[dict[str, Any]]:
+def speed(case: Case, times: dict[str, list[list[float]]]) -> Iterator[dict[str, Any]]:
     """Give medians, and medians of the ratios of neighbours: the load of both is alike."""
     versions = {"flwr": version("flwr"), "numpy": np.__version__, "cores": os.cpu_count()}
     for name, each in times.items():
-        yield figure(
-            f"aggregation {name}, {case.name}", statistics.median(each) * 1000, "ms", **versions
-        )
+        wall = statistics.median(wall for wall, _ in each)
+        yield figure(f"aggregation {name}, {case.name}", wall * 1000, "ms", **versions)
     for other in ("flower", "numpy.average"):
-        pairs = zip(times[other], times["ours"], strict=True)
-        ratio = statistics.median(theirs / mine for theirs, mine in pairs)
         bar = {"bar": case.min_times_faster} if other == "flower" and case.min_times_faster else {}
-        yield figure(f"aggregation {other} / ours, {case.name}", ratio, "ratio", **bar)
+        for kind, place in (("wall time", 0), ("processor time", 1)):
+            pairs = zip(times[other], times["ours"], strict=True)
+            ratio = statistics.median(theirs[place] / mine[place] for theirs, mine in pairs)
+            label = f"aggregation {other} / ours, {case.name}: {kind}"
+            yield figure(label, ratio, "ratio", **(bar if kind == "wall time" else {}))
 
 
 def memory(case: Case, peaks: dict[str, int]) -> Iterator[dict[str, Any]]:
