@@ -106,7 +106,7 @@ class SmallFederation:
     store: DirectoryStore
     address: str
     trainer: SmallTrainer
-    views: dict[str, Federation] = field(default_factory=dict)
+    views: dict[str, Federation] = field(default_factory=dict, repr=False)
 
     def ledger(self, role: str) -> Ledger:
         """A ledger of its own, which a test may meddle with."""
