@@ -442,6 +442,17 @@ def test_rounds_that_start_from_no_global_are_named_and_do_not_stop_the_audit(fe
     assert all("\n" not in each.detail for each in result.findings)
 
 
+def test_a_global_that_is_not_finite_is_found_and_the_round_after_it_is_judged(federation):
+    send(federation, 1, 2, 3)
+    close_falsely(federation, not_finite)
+    for node in (1, 2, 3):
+        federation.submit(node, tensors=INITIAL)
+    close(federation.closer())
+    result = audited(federation)
+    assert found(result) == [(1, None, "wrong-global"), (1, None, "wrong-report")]
+    assert [each.number for each in result.rounds] == [1, 2]
+
+
 # Bytes that are lost or damaged afterwards.
 
 
