@@ -1,12 +1,13 @@
 """Commands over many nodes: demo, audit."""
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fl_node.options import examples, print_json, with_folder, with_json
+from fl_node.options import counted, examples, print_json, with_folder, with_json
 
 if TYPE_CHECKING:
     from aggregator.audit import Audit, Finding
@@ -137,7 +138,7 @@ def _opening_line(folder: Path, federation: "Federation", job: "Job") -> str:
     sizes = " + ".join(f"{data.samples:,}" for data in job.shards.values())
     return (
         f"{plan.name}: {values:,} parameters, {sizes} samples on {len(job.shards)} nodes, "
-        f"{plan.epochs} local epochs a round; all of it is in {folder}"
+        f"{counted(plan.epochs, 'local epoch')} a round; all of it is in {folder}"
     )
 
 
@@ -154,8 +155,10 @@ def audit(folder: Path, as_json: bool) -> None:
     from fl_node.connect import connect
 
     _, federation = connect(folder)
-    with Console(stderr=True).status("recomputing"):
-        found = audit_federation(federation, lambda _number: None)
+    with Console(stderr=True).status("recomputing") as shown:
+        found = audit_federation(
+            federation, lambda number: shown.update(f"round {number} is recomputed")
+        )
     if as_json:
         print_json(audit_document(found))
     else:
@@ -200,15 +203,20 @@ def _print_audit(found: "Audit") -> None:
                 f"round {update.round}, node {update.node}: rejection as "
                 f"{each.rejection.reason.label} {each.verdict}: {each.found}"
             )
+        for node in checked.disputes:
+            click.echo(f"round {checked.number}, node {node}: attests another global: a dispute")
+    acts = Counter(act.split()[0] for act in found.owner_acts)
+    listed = ", ".join(f"{kind} x {count}" for kind, count in acts.items())
+    click.echo(f"the owner's acts: {listed or 'none'}")
     click.echo(audit_line(found))
 
 
 def audit_line(found: "Audit") -> str:
     """Give an audit's verdict in one line."""
-    rounds = len(found.rounds)
+    rounds = counted(len(found.rounds), "round")
     if found.ok:
-        return f"audit ok: {rounds} rounds recomputed, every aggregate matches bit for bit"
-    return f"audit FAILED: {len(found.findings)} findings in {rounds} rounds"
+        return f"audit ok: {rounds} recomputed, every aggregate matches bit for bit"
+    return f"audit FAILED: {counted(len(found.findings), 'finding')} in {rounds}"
 
 
 def _finding_line(finding: "Finding") -> str:

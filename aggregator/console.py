@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from aggregator.close import Closed, Rejected
 from fl_node.report import Recomputable
-from fl_node.training.participate import Participation, Waiting
+from fl_node.training.participate import Participation, Submitted, Waiting
 
 if TYPE_CHECKING:
     from fl_node.training.local import TrainingProgress
@@ -65,9 +65,11 @@ class ConsoleWatcher:
         )
 
     def participated(self, node: int, outcome: Participation) -> None:
-        """Say why a node does nothing, when it is not that it waits for the others."""
+        """Say what is out of the ordinary: a rejected update, a twin."""
         if isinstance(outcome, Waiting) and "rejected" in outcome.reason:
             self.say(f"node {node}: {outcome.reason}")
+        if isinstance(outcome, Submitted) and outcome.twin:
+            self.say(f"node {node}: another process signs for it; its update is taken over")
 
     def closed(self, outcome: Closed, nodes: int) -> None:
         """Print a round's line; a round that ended on a subset says so."""

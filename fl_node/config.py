@@ -13,7 +13,8 @@ from fl_node.files import write_atomically
 
 FILE_NAME = "flnode.toml"
 ENVIRONMENT_PREFIX = "FLNODE_"
-_NOT_SETTINGS = frozenset({"FLNODE_CACHE"})  # where downloads go, whatever the federation
+# Where downloads go, and where the settings are: no settings of a federation.
+_NOT_SETTINGS = frozenset({"FLNODE_CACHE", "FLNODE_FOLDER"})
 
 
 @dataclass(frozen=True)

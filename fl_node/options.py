@@ -35,6 +35,11 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def counted(count: int, noun: str) -> str:
+    """Give ``1 round`` or ``2 rounds``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """Print a document, CIDs as text and dataclasses as objects."""
     click.echo(json.dumps(document, default=_plain))
