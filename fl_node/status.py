@@ -93,8 +93,10 @@ def _round(federation: Federation, log: RoundLog) -> RoundStatus:
 
 
 def _accuracy(federation: Federation, log: RoundLog) -> tuple[float | None, str | None]:
-    if log.closing is None or log.closing.model.report is None:
+    if log.closing is None:
         return None, None
+    if log.closing.model.report is None:
+        return None, "the round was closed without a report"
     try:
         report = Report.decode(federation.small(log.closing.model.report))
     except (StoreError, ReportError) as error:
