@@ -137,7 +137,7 @@ def _opening_line(folder: Path, federation: "Federation", job: "Job") -> str:
     values = sum(tensor.size for tensor in federation.initial.tensors.values())
     sizes = " + ".join(f"{data.samples:,}" for data in job.shards.values())
     return (
-        f"{plan.name}: {values:,} parameters, {sizes} samples on {len(job.shards)} nodes, "
+        f"{plan.name}: {values:,} parameters, {sizes} samples on {counted(len(job.shards), 'node')}, "
         f"{counted(plan.epochs, 'local epoch')} a round; all of it is in {folder}"
     )
 

@@ -70,7 +70,10 @@ def evaluate(folder: Path, as_json: bool, number: int | None) -> None:
     model = _global(federation, number)
     test = load_test_data(settings.data, federation.plan, folder=folder)
     if test is None:
-        raise DataError(f"{settings.data} has no test data: see flnode demo --help")
+        raise DataError(
+            f"{settings.data} has nothing to measure on: add a function test_NAME beside NAME, or "
+            "a file test….npz to the folder"
+        )
     trainer = Trainer(federation.plan, threads=settings.threads or None)
     metrics = trainer.evaluate(federation.weights(model.weights), test)
     if as_json:

@@ -18,8 +18,14 @@ def is_reference(text: str) -> bool:
 
 
 def resolved(text: str, folder: Path) -> str:
-    """Make the file of a reference absolute, so that it means the same from any folder."""
+    """Make the file of a reference absolute, so that it means the same from any folder.
+
+    A module that is a file in the folder becomes that file; others are left to the import system.
+    """
     where, _, name = text.rpartition(":")
+    beside = folder / f"{where}.py"
+    if where.isidentifier() and beside.is_file():
+        return f"{beside.resolve()}:{name}"
     return f"{_file(where, folder)}:{name}" if where.endswith(".py") else text
 
 
