@@ -1,0 +1,52 @@
+"""The committed artefact is what the compiler makes of the sources, and Python knows its words."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from fl_node.chain.artifact import federation_artifact
+from fl_node.chain.compiler import compile_federation
+from fl_node.rounds import MAX_ATTEMPTS, Reason, Terms
+
+CONTRACTS = Path(__file__).parents[2] / "contracts"
+EIP_170_BYTES = 24_576
+
+
+@pytest.mark.slow
+def test_the_committed_artefact_is_what_the_compiler_makes() -> None:
+    committed = (CONTRACTS / "artifacts" / "Federation.json").read_bytes()
+    assert committed == compile_federation(CONTRACTS).to_json(), "renew: make contracts"
+
+
+def test_the_contract_is_small_enough_to_deploy() -> None:
+    assert len(federation_artifact().deployed_bytecode) // 2 - 1 <= EIP_170_BYTES
+
+
+def test_reasons_have_the_contracts_names_and_numbers() -> None:
+    source = (CONTRACTS / "types" / "Reason.sol").read_text()
+    (body,) = re.findall(r"enum Reason \{(.*?)\}", source, re.DOTALL)
+    names = re.findall(r"^\s*(\w+),?$", re.sub(r"//.*", "", body), re.MULTILINE)
+    spelled = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in names]
+    assert spelled == [reason.name for reason in Reason]
+
+
+def test_terms_have_the_contracts_fields_in_their_order() -> None:
+    (constructor,) = (each for each in federation_artifact().abi if each["type"] == "constructor")
+    names = [field["name"] for field in constructor["inputs"][-1]["components"]]
+    spelled = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in names]
+    assert spelled == [field.name for field in fields(Terms)]
+
+
+def test_attempts_are_bounded_alike() -> None:
+    source = (CONTRACTS / "Federation.sol").read_text()
+    assert f"MAX_ATTEMPTS = {MAX_ATTEMPTS};" in source
+
+
+def test_the_bytecode_is_for_london() -> None:
+    content = json.loads((CONTRACTS / "artifacts" / "Federation.json").read_text())
+    settings = json.loads(content["metadata"])["settings"]
+    assert settings["evmVersion"] == "london"
+    assert not settings["libraries"]
