@@ -6,11 +6,9 @@ is the configuration that it results in.
 
 import json
 import random
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,7 @@ from fl_node.plan import Plan
 from fl_node.rounds import Terms, global_metadata
 from fl_node.training.architecture import check_architecture
 from fl_node.training.backend import start_backend
-from fl_node.training.builtin import BUILT_IN
 from fl_node.training.compiled import compile_model
-from fl_node.training.data import TRAIN_IMAGES, check_source
 from fl_node.training.draws import key_of
 from fl_node.training.models import (
     check_specs,
@@ -34,25 +30,11 @@ from fl_node.training.models import (
     specs_of,
     weights_of,
 )
-from fl_node.training.references import is_reference, load_function, resolved
-from fl_node.training.shards import check_cut
+from fl_node.training.plan_file import PlanFile, parse_plan_file
+from fl_node.training.references import is_reference, load_function
 from fl_node.weights import Weights
 
 PAPER_MODEL = "cnn"
-OWN_DATA = "own"
-DEFAULTS: Mapping[str, Any] = {
-    "loss": "categorical_crossentropy",
-    "optimizer": {"name": "Adam", "learning_rate": 0.001},
-    "epochs": 1,
-    "batch_size": 128,
-    "nodes": 2,
-    "seed": 1,
-}
-REQUIRED = ("name", "model", "data")
-_DECIMALS = frozenset({"strategy_parameters", "max_delta_norm"})
-_KEYS = tuple(each.name for each in fields(Plan) if each.name != "initial")
-_TERMS = tuple(each.name for each in fields(Terms))
-_MAX_TERM = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -98,112 +80,21 @@ def draft_plan(
     The keys are the plan's (``model`` is "cnn", "module:function" or "file.py:function";
     ``optimizer`` a name or a table with ``name`` and its arguments), and the table ``terms``.
     """
-    where = folder or Path.cwd()
-    values = _merged(_parsed(content), changes or {})
-    terms = _terms(values.pop("terms", {}))
-    _check_keys("plan", values, _KEYS)
-    missing = [key for key in REQUIRED if key not in values]
-    if missing:
-        raise PlanError(f"plan keys {', '.join(REQUIRED)} are needed, {', '.join(missing)} missing")
-    source = _source(values["data"], where)
-    values = _plan_values(dict(DEFAULTS) | values)
-    _check_early(values, source, terms)
+    file = parse_plan_file(content, folder or Path.cwd(), changes or {})
     start_backend(threads)
-    return _drafted(values, terms, source, where)
+    return _drafted(file)
 
 
-def _parsed(content: str | Mapping[str, Any]) -> dict[str, Any]:
-    if isinstance(content, Mapping):
-        return dict(content)
-    try:
-        return tomllib.loads(content, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"the plan file is no TOML: {error}") from error
-
-
-def _merged(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    both = {**values, **changes}
-    if isinstance(values.get("terms"), Mapping) and isinstance(changes.get("terms"), Mapping):
-        both["terms"] = {**values["terms"], **changes["terms"]}
-    return both
-
-
-def _check_keys(what: str, found: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
-    unknown = sorted(set(found) - set(allowed))
-    if unknown:
-        known = ", ".join(sorted(allowed)) + (", terms" if what == "plan" else "")
-        raise PlanError(f"unknown {what} key {', '.join(map(repr, unknown))}; there are {known}")
-
-
-def _terms(values: object) -> Terms:
-    if not isinstance(values, Mapping):
-        raise PlanError(f"plan key 'terms' must be a table, found {values!r}")
-    _check_keys("terms", values, _TERMS)
-    for key, value in values.items():
-        least = 1 if key in ("quorum", "round_seconds", "rounds") else 0
-        if type(value) is not int or not least <= value <= _MAX_TERM:
-            raise PlanError(
-                f"terms key {key!r} must be a whole number from {least} up, found {value!s}"
-            )
-    return Terms(**values)
-
-
-def _check_early(values: Mapping[str, Any], source: str, terms: Terms) -> None:
-    """Check what can be known before TensorFlow starts; the plan checks the rest."""
-    nodes, images = values["nodes"], values.get("images")
-    if type(nodes) is not int or nodes < 1:
-        raise PlanError(f"plan key 'nodes' must be a whole number from 1 up, found {nodes!s}")
-    if source in BUILT_IN and (images is None or type(images) is int):
-        check_cut(str(values.get("partition", "iid")), nodes, images or TRAIN_IMAGES)
-    target = terms.target or nodes
-    if not terms.quorum <= target <= nodes or terms.finality > nodes:
-        raise PlanError(
-            f"terms must hold quorum <= target <= nodes and finality <= nodes, found quorum "
-            f"{terms.quorum}, target {target}, finality {terms.finality}, nodes {nodes}"
-        )
-
-
-def _source(data: object, folder: Path) -> str:
-    if not isinstance(data, str):
-        raise PlanError(f"plan key 'data' must name a data set, found {data!r}")
-    check_source(data, folder)
-    if data in BUILT_IN:
-        return data
-    return resolved(data, folder) if is_reference(data) else str((folder / data).resolve())
-
-
-def _plan_values(values: dict[str, Any]) -> dict[str, Any]:
-    plain = {key: _exact(v) if key in _DECIMALS else _floats(v) for key, v in values.items()}
-    plain["data"] = values["data"] if values["data"] in BUILT_IN else OWN_DATA
-    if isinstance(plain.get("metrics"), list):
-        plain["metrics"] = tuple(plain["metrics"])
-    return plain
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _exact(each) for key, each in value.items()}
-    number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    return f"{Decimal(str(value)):f}" if number else value
-
-
-def _floats(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _floats(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_floats(each) for each in value]
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def _drafted(values: dict[str, Any], terms: Terms, source: str, folder: Path) -> Draft:
+def _drafted(file: PlanFile) -> Draft:
+    values = file.values
     with _seeded(values["seed"] if type(values["seed"]) is int else 0):
-        model = _own_model(values["model"], folder)
+        model = _own_model(values["model"], file.folder)
         made = {"model": _config_of(model), "optimizer": _optimizer_config(values["optimizer"])}
         check_variables(model)
         initial = weights_of(model, global_metadata())
-        plan = Plan(**values | made, initial=initial.cid())
+        plan = Plan(**{**values, **made}, initial=initial.cid())
         check_specs(specs_of(compile_model(plan)), initial)
-    return Draft(plan, initial, terms, source)
+    return Draft(plan, initial, file.terms, file.source)
 
 
 def _own_model(reference: object, folder: Path) -> Any:

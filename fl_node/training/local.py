@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,12 +113,11 @@ class Trainer:
         purpose = (self.plan.seed, node, round_, base_number)
         self._fresh.restore(key_of("step", *purpose))
         clock = _Clock(data.samples)
-        with keras_errors("training failed"):
-            for epoch in range(1, self.plan.epochs + 1):
-                order = permutation(data.samples, key_of("shuffle", *purpose, epoch))
-                for done, metrics in self._epoch(inputs, targets, order):
-                    progress(clock.progress(epoch, self.plan.epochs, done, metrics))
-            self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
+        for epoch in range(1, self.plan.epochs + 1):
+            order = permutation(data.samples, key_of("shuffle", *purpose, epoch))
+            for done, metrics in self._epoch(inputs, targets, order):
+                progress(clock.progress(epoch, self.plan.epochs, done, metrics))
+        self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
         return TrainedUpdate(_finite(weights_of(self._model)), data.samples, metrics)
 
     def evaluate(self, weights: Weights, data: Dataset) -> dict[str, float]:
@@ -125,11 +125,11 @@ class Trainer:
         arrays, targets = self._feed.arrays(data)
         load_weights(self._model, weights)
         self._model.reset_metrics()
-        with keras_errors("evaluation failed"):
-            for start in range(0, data.samples, EVALUATION_BATCH):
-                rows = slice(start, start + EVALUATION_BATCH)
-                self._steps.evaluate(*_tensors([each[rows] for each in arrays], targets[rows]))
-            return _numbers(self._model.get_metrics_result())
+        for start in range(0, data.samples, EVALUATION_BATCH):
+            rows = slice(start, start + EVALUATION_BATCH)
+            batch = _tensors([each[rows] for each in arrays], targets[rows])
+            metrics = self._run("evaluation", self._steps.evaluate, *batch)
+        return metrics
 
     def _epoch(
         self, inputs: list[Any], targets: Any, order: NDArray[np.int64]
@@ -140,15 +140,18 @@ class Trainer:
         batches, rest = divmod(len(order), size)
         rows = tf.constant(order, tf.int32)
         self._model.reset_metrics()
+        train = partial(self._run, "training")
         for first, last in _chunks(batches):
-            self._steps.train_batches(inputs, targets, rows, first, last)
-            yield last * size, self._metrics()
+            whole = self._steps.train_batches
+            yield last * size, train(whole, inputs, targets, rows, first, last)
         if rest:
-            self._steps.train_rest(inputs, targets, rows[batches * size :])
-            yield len(order), self._metrics()
+            last_rows = rows[batches * size :]
+            yield len(order), train(self._steps.train_rest, inputs, targets, last_rows)
 
-    def _metrics(self) -> dict[str, float]:
-        return _numbers(self._model.get_metrics_result())
+    def _run(self, what: str, graph: Callable[..., Any], *arguments: Any) -> dict[str, float]:
+        with keras_errors(f"{what} failed"):
+            graph(*arguments)
+        return {name: float(v) for name, v in self._model.get_metrics_result().items()}
 
 
 class _Fresh:
@@ -199,10 +202,6 @@ def _tensors(inputs: list[NDArray[Any]], targets: NDArray[Any]) -> tuple[list[An
     import tensorflow as tf
 
     return [tf.constant(each) for each in inputs], tf.constant(targets)
-
-
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items()}
 
 
 def _finite(weights: Weights) -> Weights:

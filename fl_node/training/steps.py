@@ -35,9 +35,7 @@ class Steps:
 
         def train_batches(x: list[Any], y: Any, order: Any, first: Any, last: Any) -> Any:
             def step(i: Any) -> Any:
-                rows = order[i * batch_size : (i + 1) * batch_size]
-                rows = tf.ensure_shape(rows, [batch_size])  # known sizes make faster kernels
-                self._train_rows(x, y, rows)
+                self._train_rows(x, y, order[i * batch_size : (i + 1) * batch_size])
                 return i + 1
 
             return tf.while_loop(lambda i: i < last, step, [first], parallel_iterations=1)

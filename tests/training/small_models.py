@@ -1,6 +1,7 @@
 """Models small enough to train in a test, and data that they can learn."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -73,7 +74,7 @@ SMALL_MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-def draft_of(which: str, **keys: Any) -> Draft:
+def draft_of(which: str, folder: Path | None = None, **keys: Any) -> Draft:
     """Draft a plan for one of these models."""
     values = {
         "name": which,
@@ -85,7 +86,7 @@ def draft_of(which: str, **keys: Any) -> Draft:
         "epochs": 3,
         "nodes": 1,
     }
-    return draft_plan(values | keys)
+    return draft_plan(values | keys, folder=folder)
 
 
 def data_for(draft: Draft, samples: int = SAMPLES) -> Dataset:

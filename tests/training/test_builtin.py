@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -117,10 +118,21 @@ def test_keras_gives_the_files_that_it_downloads(tmp_path) -> None:
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    which = BuiltIn(
-        "tiny", md5s(files), (lambda *_: keras_source("fashion_mnist")(tmp_path, _[1]),)
-    )
-    images, labels = load_images(which, test=True)
+    assert keras_source("fashion_mnist")(tmp_path, tuple(files)) == files
+
+
+@pytest.mark.slow
+def test_a_network_that_does_not_answer_fails_within_seconds(tmp_path, monkeypatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        with pytest.raises(FetchError, match=r"Keras' download failed: .*(timed out|no answer)"):
+            keras_source("mnist")(tmp_path, NAMES)
+
+
+def test_gzipped_files_are_unpacked(cache) -> None:
+    files = tiny_files(".gz")
+    images, labels = load_images(BuiltIn("tiny", md5s(files), (Counting(files),)), test=True)
     assert (images.shape, labels.tolist()) == ((3, 28, 28), [6, 7, 8])
 
 

@@ -230,6 +230,16 @@ def test_files_named_in_a_plan_file_stand_beside_it(tmp_path, monkeypatch) -> No
     assert draft.source == f"{beside / 'mine.py'}:no_data"
 
 
+def test_a_module_beside_a_plan_file_is_found_from_any_folder(tmp_path) -> None:
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "mine_too.py").write_text(
+        "from tests.training.small_models import dense, no_data\n", encoding="utf-8"
+    )
+    draft = draft_of("dense", model="mine_too:dense", data="mine_too:no_data", folder=beside)
+    assert draft.source == f"{beside / 'mine_too.py'}:no_data"
+
+
 def test_a_folder_of_data_is_named_with_its_whole_path(tmp_path) -> None:
     (tmp_path / "arrays").mkdir()
     assert draft_plan(SHORT | {"data": "arrays"}).source == str(tmp_path / "arrays")

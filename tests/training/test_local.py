@@ -142,6 +142,16 @@ def test_an_interrupted_training_leaves_nothing_behind(mixed) -> None:
     assert trainer.train(draft.initial, **WHERE, data=data).weights.same_tensors(first.weights)
 
 
+def test_what_a_watcher_raises_is_its_own_error(mixed) -> None:
+    draft, trainer, data = mixed
+
+    def broken(_) -> None:
+        raise ValueError("the console is gone")
+
+    with pytest.raises(ValueError, match="the console is gone"):
+        trainer.train(draft.initial, **WHERE, data=data, progress=broken)
+
+
 def test_evaluation_measures_what_it_is_given_and_changes_nothing(mixed) -> None:
     draft, trainer, data = mixed
     update = trainer.train(draft.initial, **WHERE, data=data)

@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fl_node.errors import DataError
@@ -12,6 +12,7 @@ LABELS = st.lists(st.integers(0, 4), min_size=12, max_size=120).map(np.array)
 NODES = st.integers(1, 6)
 SEEDS = st.integers(0, 2**53 - 1)
 PARTITIONS = st.sampled_from(["iid", "dirichlet:0.1", "dirichlet:5", "labels:1", "labels:2"])
+UNHURRIED = settings(deadline=None, max_examples=60)  # a busy machine is no failure
 TEN_DIGITS = np.repeat(np.arange(10), 300)
 
 
@@ -19,12 +20,14 @@ def shards(labels, nodes, partition, seed):
     return [shard_indices(labels, nodes, node, partition, seed) for node in range(1, nodes + 1)]
 
 
+@UNHURRIED
 @given(LABELS, NODES, PARTITIONS, SEEDS)
 def test_shards_share_nothing_and_leave_nothing(labels, nodes, partition, seed) -> None:
     taken = np.concatenate(shards(labels, nodes, partition, seed))
     assert sorted(taken.tolist()) == list(range(len(labels)))
 
 
+@UNHURRIED
 @given(LABELS, NODES, PARTITIONS, SEEDS)
 def test_every_node_has_a_sample_and_no_node_many_more(labels, nodes, partition, seed) -> None:
     sizes = [len(shard) for shard in shards(labels, nodes, partition, seed)]
@@ -33,6 +36,7 @@ def test_every_node_has_a_sample_and_no_node_many_more(labels, nodes, partition,
     assert max(sizes) - min(sizes) <= each
 
 
+@UNHURRIED
 @given(LABELS, NODES, PARTITIONS, SEEDS)
 def test_a_shard_is_the_same_each_time(labels, nodes, partition, seed) -> None:
     first = shards(labels, nodes, partition, seed)
@@ -40,6 +44,7 @@ def test_a_shard_is_the_same_each_time(labels, nodes, partition, seed) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
+@UNHURRIED
 @given(LABELS, st.integers(1, 5), st.integers(1, 2), SEEDS)
 def test_pieces_by_label_hold_few_labels(labels, nodes, each, seed) -> None:
     sorted_labels = np.sort(labels)
@@ -111,6 +116,7 @@ def test_a_node_out_of_range_is_refused(node) -> None:
         shard_indices(TEN_DIGITS, 2, node, "iid", 1)
 
 
+@UNHURRIED
 @given(st.integers(1, 200), SEEDS, st.data())
 def test_the_plans_images_are_as_many_as_asked_for(available, seed, data) -> None:
     images = data.draw(st.integers(1, available))
