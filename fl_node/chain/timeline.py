@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from fl_node.chain.ledger import Ledger, LedgerEvent, Snapshot
 from fl_node.cid import Cid
@@ -158,7 +160,25 @@ def read_timeline(ledger: Ledger) -> tuple[Snapshot, Timeline]:
     :raises LedgerError: when the chain moves faster than it can be read
     """
     snapshot, events = read_events(ledger)
-    return snapshot, timeline_of(events)
+    known = _folded.get(ledger)
+    if known is not None and events[known.count - 1 : known.count] == (known.newest,):
+        timeline = reduce(_followed, events[known.count :], known.timeline)
+    else:
+        timeline = timeline_of(events)
+    _folded[ledger] = _Folded(len(events), events[-1], timeline)
+    return snapshot, timeline
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """How far a ledger's events were folded: a step does not begin at the creation again."""
+
+    count: int
+    newest: LedgerEvent
+    timeline: Timeline
+
+
+_folded: WeakKeyDictionary[Ledger, _Folded] = WeakKeyDictionary()
 
 
 def read_events(ledger: Ledger) -> tuple[Snapshot, Sequence[LedgerEvent]]:
