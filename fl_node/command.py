@@ -156,6 +156,7 @@ def _round_document(each: "RoundStatus") -> dict[str, Any]:
         "included": each.included,
         "rejected": [{"node": node, "reason": reason} for node, reason in each.rejected],
         "missing": each.missing,
+        "duplicates": each.duplicates,
         "accuracy": each.accuracy,
         "unreadable": each.unreadable,
     }
@@ -190,8 +191,13 @@ def _round_cells(each: "RoundStatus") -> tuple[str, ...]:
     return (
         str(each.number),
         unknown if each.accuracy is None else f"{100 * each.accuracy:.2f} %",
-        ", ".join(map(str, each.included)) or "-",
+        ", ".join(_shown(node, each) for node in each.included) or "-",
         ", ".join(f"{node} ({reason})" for node, reason in each.rejected) or "-",
         ", ".join(map(str, each.missing)) or "-",
         str(each.model) if each.model else "open",
     )
+
+
+def _shown(node: int, each: "RoundStatus") -> str:
+    copied = {copy: original for original, copy in each.duplicates}
+    return f"{node} (= {copied[node]})" if node in copied else str(node)

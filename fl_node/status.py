@@ -14,6 +14,7 @@ class RoundStatus:
     """One round: who is in, rejected, missing.
 
     :ivar model: its global; None while it is open
+    :ivar duplicates: pairs of nodes whose tensors are equal, as its report says
     :ivar accuracy: as its closer measured it; None without such a metric
     :ivar unreadable: why the report could not be read; None if it could
     """
@@ -23,6 +24,7 @@ class RoundStatus:
     included: tuple[int, ...]
     rejected: tuple[tuple[int, str], ...]
     missing: tuple[int, ...]
+    duplicates: tuple[tuple[int, int], ...]
     accuracy: float | None
     unreadable: str | None
 
@@ -80,25 +82,25 @@ def _shown(timeline: Timeline) -> list[RoundLog]:
 
 
 def _round(federation: Federation, log: RoundLog) -> RoundStatus:
-    accuracy, unreadable = _accuracy(federation, log)
+    report, unreadable = _report(federation, log)
     return RoundStatus(
         number=log.number,
         model=log.closing.model.weights if log.closing else None,
         included=tuple(sorted(log.updates)),
         rejected=tuple((each.update.node, each.reason.label) for each in log.rejections),
         missing=tuple(log.missing),
-        accuracy=accuracy,
+        duplicates=report.recomputable.duplicates if report else (),
+        accuracy=report.observed.metrics.get("accuracy") if report else None,
         unreadable=unreadable,
     )
 
 
-def _accuracy(federation: Federation, log: RoundLog) -> tuple[float | None, str | None]:
+def _report(federation: Federation, log: RoundLog) -> tuple[Report | None, str | None]:
     if log.closing is None:
         return None, None
     if log.closing.model.report is None:
         return None, "the round was closed without a report"
     try:
-        report = Report.decode(federation.small(log.closing.model.report))
+        return Report.decode(federation.small(log.closing.model.report)), None
     except (StoreError, ReportError) as error:
         return None, str(error)
-    return report.observed.metrics.get("accuracy"), None

@@ -129,3 +129,11 @@ def test_reading_a_status_changes_nothing(federation):
     before = federation.chain.web3.eth.block_number
     status(federation)
     assert federation.chain.web3.eth.block_number == before
+
+
+def test_equal_updates_of_two_nodes_show(federation):
+    for node in (1, 3):
+        federation.submit(node)  # the base's own tensors
+    federation.participate(2)
+    close(federation.closer())
+    assert status(federation).rounds[0].duplicates == ((1, 3),)

@@ -161,7 +161,7 @@ def read_timeline(ledger: Ledger) -> tuple[Snapshot, Timeline]:
     """
     snapshot, events = read_events(ledger)
     known = _folded.get(ledger)
-    if known is not None and events[known.count - 1 : known.count] == (known.newest,):
+    if known is not None and list(events[known.count - 1 : known.count]) == [known.newest]:
         timeline = reduce(_followed, events[known.count :], known.timeline)
     else:
         timeline = timeline_of(events)
