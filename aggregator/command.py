@@ -143,9 +143,10 @@ def _opening_line(folder: Path, federation: "Federation", job: "Job") -> str:
     plan = federation.plan
     values = sum(tensor.size for tensor in federation.initial.tensors.values())
     sizes = " + ".join(f"{data.samples:,}" for data in job.shards.values())
+    nodes, epochs = counted(len(job.shards), "node"), counted(plan.epochs, "local epoch")
     return (
-        f"{plan.name}: {values:,} parameters, {sizes} samples on {counted(len(job.shards), 'node')}, "
-        f"{counted(plan.epochs, 'local epoch')} a round; all of it is in {folder}"
+        f"{plan.name}: {values:,} parameters, {sizes} samples on {nodes}, {epochs} a round; "
+        f"all of it is in {folder}"
     )
 
 
