@@ -162,9 +162,7 @@ def _checked(outcome: Any) -> Any:
         return outcome
     for entry in federation_artifact().abi:
         if entry["type"] == "error" and _selector(entry) == outcome.output[:4]:
-            raise RefusedError(
-                entry["name"], *decode(_types(entry["inputs"]), outcome.output[4:])
-            )
+            raise RefusedError(entry["name"], *decode(_types(entry["inputs"]), outcome.output[4:]))
     raise RefusedError("no custom error", outcome.output)
 
 
