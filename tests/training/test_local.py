@@ -170,7 +170,6 @@ def test_bfloat16_learns_and_repeats_its_bits() -> None:
 
 
 OPTIMIZERS = [
-    {"name": "SGD", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
     {"name": "AdamW", "learning_rate": 0.02, "use_ema": True, "ema_momentum": 0.5},
     {"name": "RMSprop", "learning_rate": 0.01, "clipnorm": 1.0},
 ]
