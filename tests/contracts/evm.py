@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eth.chains.base import MiningChain
 from eth.db.atomic import AtomicDB
+from eth.vm.chain_context import ChainContext
 from eth.vm.forks import LondonVM
 from eth_typing import Address
 from eth_utils import to_canonical_address
 
 CHAIN_ID = 1337
 GAS_LIMIT = 10_000_000
-_GENESIS = {"difficulty": 131_072, "gas_limit": 30_000_000, "timestamp": 0}
+_GENESIS: dict[str, Any] = {"difficulty": 131_072, "gas_limit": 30_000_000, "timestamp": 0}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Evm:
     ) -> Outcome:
         state, vm = self._vm.state, self._vm
         header = vm.get_header().copy(timestamp=seconds)
-        state.execution_context = vm.create_execution_context(header, (), vm.chain_context)
+        state.execution_context = vm.create_execution_context(header, (), ChainContext(CHAIN_ID))
         snapshot = state.snapshot()
         done = vm.execute_bytecode(sender, 0, GAS_LIMIT, to, sender, 0, data, code)
         if done.is_error:

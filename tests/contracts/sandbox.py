@@ -76,8 +76,10 @@ class Sandbox:
         """Run the constructor; this sandbox is about that federation from now on."""
         code = bytes.fromhex(federation_artifact().bytecode[2:])
         code += encode(_types(_entry("constructor", None)["inputs"]), values)
-        self.address, outcome = self.evm.create(OWNER, code, self.now)
-        return _event(_checked(outcome))
+        address, outcome = self.evm.create(OWNER, code, self.now)
+        created = _event(_checked(outcome))
+        self.address = address
+        return created
 
     def act(self, sender: str, function: str, *values: Any) -> Event:
         """Send a call, and give the event that it emits.

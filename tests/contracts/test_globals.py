@@ -1,13 +1,14 @@
 """Rounds are closed, globals attested, replaced and final."""
 
-from tests.contracts.sandbox import HEADER, OWNER, START, Sandbox, account, digest
+from tests.contracts.sandbox import HEADER, OWNER, START, account, digest
+from tests.contracts.twin import Twin
 
 ONE, TWO, THREE = account(1), account(2), account(3)
 X = digest("x")
 
 
 def test_a_close_puts_the_global_and_opens_the_next_round() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1)
     sandbox.submit(2)
     sandbox.now += 3
@@ -28,14 +29,14 @@ def test_a_close_puts_the_global_and_opens_the_next_round() -> None:
 
 
 def test_the_header_closes_at_the_deadline_with_a_quorum() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1)
     sandbox.now += 100
     assert sandbox.close()["by"] == HEADER
 
 
 def test_a_node_closes_when_the_grace_after_the_target_ends() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1)
     sandbox.now += 50
     sandbox.submit(2)
@@ -44,27 +45,27 @@ def test_a_node_closes_when_the_grace_after_the_target_ends() -> None:
 
 
 def test_a_node_closes_when_the_grace_after_the_deadline_ends() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1)
     sandbox.now += 110
     assert sandbox.close(by=TWO)["by"] == TWO
 
 
 def test_without_grace_a_node_closes_at_once() -> None:
-    sandbox = Sandbox(graceSeconds=0).start(1)
+    sandbox = Twin(graceSeconds=0).start(1)
     sandbox.submit(1)
     assert sandbox.close(by=ONE)["by"] == ONE
 
 
 def test_a_node_that_registered_in_mid_round_may_close_it() -> None:
-    sandbox = Sandbox(graceSeconds=0).start(1)
+    sandbox = Twin(graceSeconds=0).start(1)
     sandbox.act(OWNER, "registerNode", 2, TWO)
     sandbox.submit(1)
     assert sandbox.close(by=TWO)["by"] == TWO
 
 
 def test_each_close_counts_an_opening_and_keeps_two_globals_apart() -> None:
-    sandbox = Sandbox(rounds=9).start(1)
+    sandbox = Twin(rounds=9).start(1)
     for number in range(1, 6):
         sandbox.play_round(1)
         assert sandbox.look("state")["opening"] == number + 1
@@ -72,14 +73,14 @@ def test_each_close_counts_an_opening_and_keeps_two_globals_apart() -> None:
 
 
 def test_the_last_close_completes_the_federation() -> None:
-    sandbox = Sandbox(rounds=1).start(1)
+    sandbox = Twin(rounds=1).start(1)
     sandbox.play_round(1)
     assert sandbox.look("state")["number"] == 2
     assert sandbox.look("getGlobalWeight")[0] == 1
 
 
 def test_an_attestation_agrees_or_is_a_public_dispute_and_leaves_the_history_alone() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.play_round(1, 2)
     before = sandbox.look("history")
     assert sandbox.attest(1).values == (1, 1, digest("global 1"), True, before)
@@ -89,7 +90,7 @@ def test_an_attestation_agrees_or_is_a_public_dispute_and_leaves_the_history_alo
 
 
 def test_attestations_count_beyond_finality_and_without_it() -> None:
-    sandbox = Sandbox(finality=1).start(2)
+    sandbox = Twin(finality=1).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1)
     sandbox.attest(2)
@@ -97,7 +98,7 @@ def test_attestations_count_beyond_finality_and_without_it() -> None:
 
 
 def test_finality_starts_the_clock_of_the_round_and_lets_updates_in() -> None:
-    sandbox = Sandbox(finality=2).start(2)
+    sandbox = Twin(finality=2).start(2)
     sandbox.play_round(1, 2)
     sandbox.now += 40
     sandbox.attest(1)
@@ -111,7 +112,7 @@ def test_finality_starts_the_clock_of_the_round_and_lets_updates_in() -> None:
 
 
 def test_an_attestation_after_finality_does_not_start_the_clock_again() -> None:
-    sandbox = Sandbox(finality=1).start(2)
+    sandbox = Twin(finality=1).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1)
     sandbox.now += 40
@@ -120,14 +121,14 @@ def test_an_attestation_after_finality_does_not_start_the_clock_again() -> None:
 
 
 def test_a_dispute_does_not_make_a_global_final() -> None:
-    sandbox = Sandbox(finality=1).start(2)
+    sandbox = Twin(finality=1).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1, weights=X)
     assert not sandbox.look("state")["finalized"]
 
 
 def test_a_node_attests_again_after_the_next_close() -> None:
-    sandbox = Sandbox(finality=1).start(1)
+    sandbox = Twin(finality=1).start(1)
     sandbox.play_round(1)
     sandbox.attest(1)
     sandbox.play_round(1)
@@ -135,7 +136,7 @@ def test_a_node_attests_again_after_the_next_close() -> None:
 
 
 def test_a_global_that_is_not_attested_is_replaced_after_the_grace() -> None:
-    sandbox = Sandbox(finality=2).start(3)
+    sandbox = Twin(finality=2).start(3)
     sandbox.play_round(1, 2, 3)
     sandbox.attest(1)
     sandbox.now += 10
@@ -149,7 +150,7 @@ def test_a_global_that_is_not_attested_is_replaced_after_the_grace() -> None:
 
 
 def test_attestations_start_anew_for_a_replacement() -> None:
-    sandbox = Sandbox(finality=2).start(3)
+    sandbox = Twin(finality=2).start(3)
     sandbox.play_round(1, 2, 3)
     sandbox.attest(1)
     sandbox.now += 10
@@ -160,7 +161,7 @@ def test_attestations_start_anew_for_a_replacement() -> None:
 
 
 def test_each_node_may_replace_and_each_replacement_has_its_grace() -> None:
-    sandbox = Sandbox(finality=2).start(3)
+    sandbox = Twin(finality=2).start(3)
     sandbox.play_round(1, 2, 3)
     for node, weights in ((1, X), (2, digest("y")), (3, digest("global 1"))):
         sandbox.now += 10
@@ -168,7 +169,7 @@ def test_each_node_may_replace_and_each_replacement_has_its_grace() -> None:
 
 
 def test_a_node_replaces_again_in_another_round() -> None:
-    sandbox = Sandbox(finality=1).start(1)
+    sandbox = Twin(finality=1).start(1)
     for number in (1, 2):
         sandbox.play_round(1)
         sandbox.now += 10
@@ -177,14 +178,14 @@ def test_a_node_replaces_again_in_another_round() -> None:
 
 
 def test_the_last_global_is_replaced_too() -> None:
-    sandbox = Sandbox(finality=1, rounds=1).start(1)
+    sandbox = Twin(finality=1, rounds=1).start(1)
     sandbox.play_round(1)
     sandbox.now += 10
     assert sandbox.replace_global(ONE, X)["round"] == 1
 
 
 def test_a_header_that_is_a_node_replaces_as_a_node() -> None:
-    sandbox = Sandbox(finality=1).start(1)
+    sandbox = Twin(finality=1).start(1)
     sandbox.act(OWNER, "registerNode", 2, HEADER)
     sandbox.play_round(1)
     sandbox.now += 10

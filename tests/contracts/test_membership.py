@@ -3,6 +3,7 @@
 import pytest
 
 from tests.contracts.sandbox import HEADER, NOBODY, OWNER, START, RefusedError, Sandbox, account
+from tests.contracts.twin import Twin
 
 ONE, TWO, THREE = account(1), account(2), account(3)
 
@@ -13,7 +14,7 @@ def received(sandbox: Sandbox) -> int:
 
 
 def test_a_node_has_an_account_and_an_account_a_node() -> None:
-    sandbox = Sandbox()
+    sandbox = Twin()
     event = sandbox.act(OWNER, "registerNode", 5, ONE)
     assert event.values == (5, ONE, sandbox.look("history"))
     assert sandbox.look("node", 5) == {"account": ONE, "attested": 0, "replaced": 0}
@@ -23,7 +24,7 @@ def test_a_node_has_an_account_and_an_account_a_node() -> None:
 
 
 def test_a_node_that_registers_in_mid_round_takes_part_in_the_next() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     sandbox.act(OWNER, "registerNode", 2, TWO)
     assert sandbox.look("state")["members"] == 1
     assert sandbox.look("getLocalWeight", 2)["since"] == 2
@@ -33,14 +34,14 @@ def test_a_node_that_registers_in_mid_round_takes_part_in_the_next() -> None:
 
 
 def test_a_node_that_registers_in_mid_round_takes_part_when_it_is_reopened() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     sandbox.act(OWNER, "registerNode", 2, TWO)
     sandbox.act(OWNER, "reopen", 1)
     sandbox.submit(2)
 
 
 def test_a_replaced_key_speaks_at_once_and_for_what_the_node_has() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.play_round(1, 2)
     before = sandbox.look("getLocalWeight", 1)
     event = sandbox.act(OWNER, "replaceNode", 1, THREE)
@@ -52,7 +53,7 @@ def test_a_replaced_key_speaks_at_once_and_for_what_the_node_has() -> None:
 
 
 def test_a_replaced_key_withdraws_the_update_from_the_open_round() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1)
     event = sandbox.act(OWNER, "replaceNode", 1, THREE)
     assert event["withdrew"]
@@ -61,7 +62,7 @@ def test_a_replaced_key_withdraws_the_update_from_the_open_round() -> None:
 
 
 def test_a_new_key_has_all_its_attempts() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     for _ in range(3):
         sandbox.submit(1)
         sandbox.reject(1)
@@ -70,7 +71,7 @@ def test_a_new_key_has_all_its_attempts() -> None:
 
 
 def test_a_new_key_does_not_shorten_the_wait_for_the_next_round() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     sandbox.act(OWNER, "registerNode", 2, TWO)
     sandbox.act(OWNER, "replaceNode", 2, THREE)
     with pytest.raises(RefusedError, match="NotYetMember"):
@@ -78,14 +79,14 @@ def test_a_new_key_does_not_shorten_the_wait_for_the_next_round() -> None:
 
 
 def test_a_key_that_was_replaced_may_serve_another_node() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.act(OWNER, "replaceNode", 1, THREE)
     sandbox.act(OWNER, "registerNode", 3, ONE)
     assert sandbox.look("nodeOf", ONE) == 3
 
 
 def test_two_nodes_exchange_their_keys() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(2)
     sandbox.act(OWNER, "replaceNode", 1, THREE)
     sandbox.act(OWNER, "replaceNode", 2, ONE)
@@ -96,7 +97,7 @@ def test_two_nodes_exchange_their_keys() -> None:
 
 
 def test_a_removed_node_is_gone_and_its_account_free() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     event = sandbox.act(OWNER, "removeNode", 1)
     assert event.values == (1, ONE, False, sandbox.look("history"))
     assert sandbox.look("node", 1)["account"] == NOBODY
@@ -106,7 +107,7 @@ def test_a_removed_node_is_gone_and_its_account_free() -> None:
 
 
 def test_a_removal_withdraws_the_update_and_releases_a_frozen_round() -> None:
-    sandbox = Sandbox(target=2).start(3)
+    sandbox = Twin(target=2).start(3)
     sandbox.submit(1)
     sandbox.submit(2)
     assert sandbox.act(OWNER, "removeNode", 2)["withdrew"]
@@ -115,14 +116,14 @@ def test_a_removal_withdraws_the_update_and_releases_a_frozen_round() -> None:
 
 
 def test_a_removal_leaves_closed_rounds_alone() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.play_round(1, 2)
     assert not sandbox.act(OWNER, "removeNode", 2)["withdrew"]
     assert sandbox.look("getLocalWeight", 2)["standing"]
 
 
 def test_members_are_counted_when_a_round_opens() -> None:
-    sandbox = Sandbox().start(3)
+    sandbox = Twin().start(3)
     sandbox.act(OWNER, "removeNode", 3)
     assert sandbox.look("state")["members"] == 3
     sandbox.submit(1)
@@ -134,14 +135,14 @@ def test_members_are_counted_when_a_round_opens() -> None:
 
 
 def test_before_the_start_every_node_may_be_removed() -> None:
-    sandbox = Sandbox()
+    sandbox = Twin()
     sandbox.act(OWNER, "registerNode", 1, ONE)
     sandbox.act(OWNER, "removeNode", 1)
     assert sandbox.look("registered") == 0
 
 
 def test_a_node_that_came_back_keeps_its_marks() -> None:
-    sandbox = Sandbox(finality=2).start(3)
+    sandbox = Twin(finality=2).start(3)
     sandbox.play_round(1, 2, 3)
     sandbox.now += 10
     sandbox.replace_global(ONE, b"x" * 32)
@@ -153,7 +154,7 @@ def test_a_node_that_came_back_keeps_its_marks() -> None:
 
 
 def test_another_header_closes_from_now_on() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     sandbox.submit(1)
     event = sandbox.act(OWNER, "setHeader", THREE)
     assert event.values == (THREE, HEADER, sandbox.look("history"))

@@ -1,10 +1,11 @@
-"""Every refusal of the contract: who asked for what, and the error with its values."""
+"""Every refusal: who asked for what, and the error with its values, which the reference shares."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
+from fl_node.rounds import Reason
 from tests.contracts.sandbox import (
     EMPTY,
     HEADER,
@@ -21,6 +22,7 @@ from tests.contracts.sandbox import (
     digest,
     error_names,
 )
+from tests.contracts.twin import Twin
 
 ONE, TWO, THREE = account(1), account(2), account(3)
 OLD = digest("a history of long ago")
@@ -30,18 +32,18 @@ X = digest("x")
 class Refusal(NamedTuple):
     """A federation, a call that it refuses, and how."""
 
-    given: Callable[[], Sandbox]
+    given: Callable[[], Twin]
     call: Callable[[Sandbox], Any]
     error: str
     values: tuple[Any, ...] | Callable[[Sandbox], tuple[Any, ...]] = ()
 
 
 def created(**terms: int) -> Callable[[], Sandbox]:
-    return lambda: Sandbox(**terms)
+    return lambda: Twin(**terms)
 
 
 def started(nodes: int = 2, **terms: int) -> Callable[[], Sandbox]:
-    return lambda: Sandbox(**terms).start(nodes)
+    return lambda: Twin(**terms).start(nodes)
 
 
 def after(given: Callable[[], Sandbox], *steps: Callable[[Sandbox], Any]) -> Callable[[], Sandbox]:
@@ -452,6 +454,7 @@ def test_the_contract_refuses(sentence: str) -> None:
     with pytest.raises(RefusedError) as refused:
         refusal.call(sandbox)
     assert refused.value == RefusedError(refusal.error, *values)
+    sandbox.compare()
 
 
 def test_every_error_of_the_interface_is_provoked_here() -> None:
@@ -459,7 +462,8 @@ def test_every_error_of_the_interface_is_provoked_here() -> None:
 
 
 def test_a_reason_that_is_none_is_refused_by_the_encoding() -> None:
-    sandbox = one_in()
+    sandbox = Sandbox().start()
+    sandbox.submit(1)
     with pytest.raises(RefusedError) as refused:
-        sandbox.reject(1, reason=10)
+        sandbox.reject(1, reason=len(Reason))
     assert refused.value == RefusedError("no custom error", b"")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.contracts.sandbox import OWNER, START, TERMS, RefusedError, Sandbox, account, digest
+from tests.contracts.twin import Twin
 
 ONE, TWO = account(1), account(2)
 X = digest("x")
@@ -13,7 +14,7 @@ def change(sandbox: Sandbox, **terms: int) -> None:
 
 
 def test_terms_change_at_once_before_the_start() -> None:
-    sandbox = Sandbox()
+    sandbox = Twin()
     changed = tuple((TERMS | {"target": 5}).values())
     event = sandbox.act(OWNER, "setTerms", changed)
     assert event.values == (changed, sandbox.look("history"))
@@ -22,7 +23,7 @@ def test_terms_change_at_once_before_the_start() -> None:
 
 
 def test_terms_that_change_in_mid_round_wait_for_the_next_opening() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     change(sandbox, target=1)
     assert sandbox.look("state")["termsPending"]
     assert sandbox.look("terms")["target"] == 0
@@ -34,7 +35,7 @@ def test_terms_that_change_in_mid_round_wait_for_the_next_opening() -> None:
 
 
 def test_the_last_terms_that_wait_are_those_that_come() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     change(sandbox, target=1)
     change(sandbox, target=2)
     sandbox.play_round(1, 2)
@@ -42,14 +43,14 @@ def test_the_last_terms_that_wait_are_those_that_come() -> None:
 
 
 def test_finality_switched_on_holds_for_the_global_of_that_close() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     change(sandbox, finality=1)
     sandbox.play_round(1, 2)
     assert not sandbox.look("state")["finalized"]
 
 
 def test_finality_switched_off_comes_with_a_replacement() -> None:
-    sandbox = Sandbox(finality=2).start(2)
+    sandbox = Twin(finality=2).start(2)
     sandbox.play_round(1, 2)
     change(sandbox, finality=0)
     sandbox.now += 10
@@ -58,7 +59,7 @@ def test_finality_switched_off_comes_with_a_replacement() -> None:
 
 
 def test_finality_switched_off_comes_with_a_reopening() -> None:
-    sandbox = Sandbox(finality=2).start(2)
+    sandbox = Twin(finality=2).start(2)
     sandbox.play_round(1, 2)
     change(sandbox, finality=0)
     sandbox.act(OWNER, "reopen", 2)
@@ -66,7 +67,7 @@ def test_finality_switched_off_comes_with_a_reopening() -> None:
 
 
 def test_finality_that_was_reached_stays_when_stricter_terms_come_with_a_reopening() -> None:
-    sandbox = Sandbox(finality=1).start(2)
+    sandbox = Twin(finality=1).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1)
     change(sandbox, finality=2)
@@ -77,7 +78,7 @@ def test_finality_that_was_reached_stays_when_stricter_terms_come_with_a_reopeni
 
 
 def test_an_extension_adds_rounds_at_once() -> None:
-    sandbox = Sandbox(rounds=1).start(1)
+    sandbox = Twin(rounds=1).start(1)
     event = sandbox.act(OWNER, "extend", 2)
     assert event.values == (2, sandbox.look("history"))
     sandbox.play_round(1)
@@ -85,7 +86,7 @@ def test_an_extension_adds_rounds_at_once() -> None:
 
 
 def test_an_extension_reaches_terms_that_wait() -> None:
-    sandbox = Sandbox(rounds=1).start(2)
+    sandbox = Twin(rounds=1).start(2)
     change(sandbox, target=1)
     sandbox.act(OWNER, "extend", 7)
     assert sandbox.look("pendingTerms")["rounds"] == 7
@@ -94,7 +95,7 @@ def test_an_extension_reaches_terms_that_wait() -> None:
 
 
 def test_an_extension_in_mid_round_leaves_its_clock_and_members_alone() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     sandbox.act(OWNER, "registerNode", 2, TWO)
     sandbox.now += 30
     sandbox.act(OWNER, "extend", 7)
@@ -103,7 +104,7 @@ def test_an_extension_in_mid_round_leaves_its_clock_and_members_alone() -> None:
 
 
 def test_extending_a_complete_federation_opens_its_round_now() -> None:
-    sandbox = Sandbox(rounds=1).start(1)
+    sandbox = Twin(rounds=1).start(1)
     sandbox.play_round(1)
     sandbox.act(OWNER, "registerNode", 2, TWO)
     change(sandbox, quorum=2)
@@ -117,7 +118,7 @@ def test_extending_a_complete_federation_opens_its_round_now() -> None:
 
 
 def test_attestations_of_the_last_global_go_on_counting_after_an_extension() -> None:
-    sandbox = Sandbox(rounds=1, finality=2).start(2)
+    sandbox = Twin(rounds=1, finality=2).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1)
     sandbox.act(OWNER, "extend", 2)
@@ -129,7 +130,7 @@ def test_attestations_of_the_last_global_go_on_counting_after_an_extension() -> 
 
 
 def test_an_extension_with_milder_terms_makes_the_last_global_final() -> None:
-    sandbox = Sandbox(rounds=1, finality=2).start(2)
+    sandbox = Twin(rounds=1, finality=2).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1)
     change(sandbox, finality=1)
@@ -139,7 +140,7 @@ def test_an_extension_with_milder_terms_makes_the_last_global_final() -> None:
 
 
 def test_an_extension_with_stricter_terms_leaves_the_last_global_final() -> None:
-    sandbox = Sandbox(rounds=1, finality=1).start(2)
+    sandbox = Twin(rounds=1, finality=1).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1)
     change(sandbox, finality=2)
@@ -148,7 +149,7 @@ def test_an_extension_with_stricter_terms_leaves_the_last_global_final() -> None
 
 
 def test_reopening_the_open_round_discards_updates_and_attempts() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     for _ in range(3):
         sandbox.submit(1)
         sandbox.reject(1)
@@ -164,14 +165,14 @@ def test_reopening_the_open_round_discards_updates_and_attempts() -> None:
 
 
 def test_an_update_that_a_reopening_discards_leaves_its_base_usable() -> None:
-    sandbox = Sandbox(maxStaleness=2).start(1)
+    sandbox = Twin(maxStaleness=2).start(1)
     sandbox.submit(1)
     sandbox.act(OWNER, "reopen", 1)
     assert sandbox.submit(1)["base"] == 0
 
 
 def test_an_update_that_a_reopening_discarded_uses_its_base_up_once_the_round_is_closed() -> None:
-    sandbox = Sandbox(maxStaleness=2, target=1).start(2)
+    sandbox = Twin(maxStaleness=2, target=1).start(2)
     sandbox.submit(1)
     sandbox.act(OWNER, "reopen", 1)
     sandbox.play_round(2)
@@ -180,7 +181,7 @@ def test_an_update_that_a_reopening_discarded_uses_its_base_up_once_the_round_is
 
 
 def test_reopening_the_round_before_takes_its_global_back() -> None:
-    sandbox = Sandbox(finality=1, rounds=9).start(2)
+    sandbox = Twin(finality=1, rounds=9).start(2)
     sandbox.play_round(1, 2)
     sandbox.attest(1)
     sandbox.play_round(1, 2)
@@ -196,7 +197,7 @@ def test_reopening_the_round_before_takes_its_global_back() -> None:
 
 
 def test_bases_of_a_round_that_was_taken_back_are_usable_again() -> None:
-    sandbox = Sandbox(finality=1).start(1)
+    sandbox = Twin(finality=1).start(1)
     sandbox.play_round(1)
     sandbox.act(OWNER, "reopen", 1)
     assert sandbox.look("getLocalWeight", 1)["nextBase"] == 0
@@ -204,7 +205,7 @@ def test_bases_of_a_round_that_was_taken_back_are_usable_again() -> None:
 
 
 def test_the_last_round_of_a_complete_federation_is_taken_back() -> None:
-    sandbox = Sandbox(finality=1, rounds=1).start(1)
+    sandbox = Twin(finality=1, rounds=1).start(1)
     sandbox.play_round(1)
     sandbox.act(OWNER, "reopen", 1)
     sandbox.play_round(1)

@@ -13,6 +13,7 @@ from tests.contracts.sandbox import (
     account,
     digest,
 )
+from tests.contracts.twin import Twin
 
 X = digest("x")
 
@@ -23,7 +24,7 @@ def state(sandbox: Sandbox, *fields: str) -> tuple[int, ...]:
 
 
 def test_an_update_is_kept_and_told() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     event = sandbox.act(account(1), "setLocalWeight", 1, 1, 0, X, 2**64 - 1)
     assert event.name == "LocalWeightSet"
     assert event.values == (1, 1, 0, X, 2**64 - 1, 1, sandbox.look("history"))
@@ -42,20 +43,20 @@ def test_an_update_is_kept_and_told() -> None:
 
 
 def test_a_node_that_never_sent_has_an_empty_update() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     known = {"weights": EMPTY, "samples": 0, "since": 1, "standing": False}
     assert sandbox.look("getLocalWeight", 1).items() >= known.items()
     assert set(sandbox.look("getLocalWeight", 2).values()) == {EMPTY, 0}
 
 
 def test_samples_are_judged_off_the_chain() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     sandbox.act(account(1), "setLocalWeight", 1, 1, 0, EMPTY, 0)
     assert state(sandbox, "received") == (1,)
 
 
 def test_the_update_that_reaches_the_target_says_when_the_round_became_closable() -> None:
-    sandbox = Sandbox(target=2).start(3)
+    sandbox = Twin(target=2).start(3)
     sandbox.submit(1)
     sandbox.now += 20
     sandbox.submit(3)
@@ -63,7 +64,7 @@ def test_the_update_that_reaches_the_target_says_when_the_round_became_closable(
 
 
 def test_target_0_is_every_member_of_the_round() -> None:
-    sandbox = Sandbox(target=0).start(2)
+    sandbox = Twin(target=0).start(2)
     sandbox.act(OWNER, "registerNode", 3, account(3))
     sandbox.submit(1)
     sandbox.submit(2)
@@ -71,15 +72,23 @@ def test_target_0_is_every_member_of_the_round() -> None:
 
 
 def test_an_update_after_the_deadline_that_makes_the_quorum_marks_that_moment() -> None:
-    sandbox = Sandbox(quorum=2).start(3)
+    sandbox = Twin(quorum=2).start(3)
     sandbox.submit(1)
     sandbox.now += 150
     sandbox.submit(2)
     assert state(sandbox, "closableAt") == (START + 150,)
 
 
+def test_an_update_comes_in_time_until_the_last_second() -> None:
+    sandbox = Twin().start(3)
+    sandbox.submit(1)
+    sandbox.now += 99
+    sandbox.submit(2)
+    assert state(sandbox, "received", "closableAt") == (2, 0)
+
+
 def test_a_round_waits_for_its_quorum_however_late() -> None:
-    sandbox = Sandbox(quorum=2).start(3)
+    sandbox = Twin(quorum=2).start(3)
     sandbox.now += 1000
     sandbox.submit(1)
     assert state(sandbox, "received", "closableAt") == (1, 0)
@@ -87,7 +96,7 @@ def test_a_round_waits_for_its_quorum_however_late() -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_an_update_is_rejected_for_any_reason(reason: Reason) -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1, weights=X)
     event = sandbox.act(HEADER, "rejectLocalWeight", 1, 1, X, reason)
     assert event.values == (1, 1, X, reason, HEADER, sandbox.look("history"))
@@ -96,7 +105,7 @@ def test_an_update_is_rejected_for_any_reason(reason: Reason) -> None:
 
 
 def test_a_rejected_node_may_send_two_more() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     assert sandbox.submit(1)["attempt"] == 1
     sandbox.reject(1)
     assert sandbox.submit(1)["attempt"] == 2
@@ -105,7 +114,7 @@ def test_a_rejected_node_may_send_two_more() -> None:
 
 
 def test_attempts_count_anew_in_the_next_round() -> None:
-    sandbox = Sandbox().start(1)
+    sandbox = Twin().start(1)
     sandbox.submit(1)
     sandbox.reject(1)
     sandbox.play_round(1)
@@ -113,7 +122,7 @@ def test_attempts_count_anew_in_the_next_round() -> None:
 
 
 def test_a_rejection_releases_a_frozen_round() -> None:
-    sandbox = Sandbox(target=2).start(3)
+    sandbox = Twin(target=2).start(3)
     sandbox.submit(1)
     sandbox.submit(2)
     sandbox.reject(2)
@@ -124,7 +133,7 @@ def test_a_rejection_releases_a_frozen_round() -> None:
 
 
 def test_a_rejection_after_which_the_round_stays_closable_keeps_since_when() -> None:
-    sandbox = Sandbox(target=2).start(3)
+    sandbox = Twin(target=2).start(3)
     sandbox.submit(1)
     sandbox.now += 40
     sandbox.submit(2)
@@ -134,7 +143,7 @@ def test_a_rejection_after_which_the_round_stays_closable_keeps_since_when() -> 
 
 
 def test_a_rejection_that_breaks_the_quorum_after_the_deadline_opens_the_round_again() -> None:
-    sandbox = Sandbox(quorum=2).start(3)
+    sandbox = Twin(quorum=2).start(3)
     sandbox.submit(1)
     sandbox.submit(2)
     sandbox.now += 100
@@ -144,7 +153,7 @@ def test_a_rejection_that_breaks_the_quorum_after_the_deadline_opens_the_round_a
 
 
 def test_a_node_rejects_from_the_end_of_the_grace() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1)
     sandbox.submit(2)
     sandbox.now += 10
@@ -152,7 +161,7 @@ def test_a_node_rejects_from_the_end_of_the_grace() -> None:
 
 
 def test_the_header_rejects_whether_the_round_is_closable_or_not() -> None:
-    sandbox = Sandbox().start(2)
+    sandbox = Twin().start(2)
     sandbox.submit(1)
     sandbox.reject(1)
     sandbox.submit(1)
@@ -161,21 +170,21 @@ def test_the_header_rejects_whether_the_round_is_closable_or_not() -> None:
 
 
 def test_an_older_base_is_taken_within_the_staleness() -> None:
-    sandbox = Sandbox(target=1, maxStaleness=2, rounds=9).start(2)
+    sandbox = Twin(target=1, maxStaleness=2, rounds=9).start(2)
     for _ in range(3):
         sandbox.play_round(1)
     assert sandbox.submit(2, base=1)["base"] == 1
 
 
 def test_a_base_is_used_up_when_its_update_is_closed_in() -> None:
-    sandbox = Sandbox(target=1, maxStaleness=2, rounds=9).start(2)
+    sandbox = Twin(target=1, maxStaleness=2, rounds=9).start(2)
     sandbox.play_round(1)
     assert sandbox.look("getLocalWeight", 1)["nextBase"] == 1
     assert sandbox.submit(1, base=1)["base"] == 1
 
 
 def test_a_rejected_update_leaves_its_base_usable() -> None:
-    sandbox = Sandbox(target=1, maxStaleness=2, rounds=9).start(2)
+    sandbox = Twin(target=1, maxStaleness=2, rounds=9).start(2)
     sandbox.submit(1)
     sandbox.reject(1)
     sandbox.play_round(2)
@@ -183,7 +192,7 @@ def test_a_rejected_update_leaves_its_base_usable() -> None:
 
 
 def test_a_used_base_stays_used_after_later_updates_were_rejected() -> None:
-    sandbox = Sandbox(target=1, maxStaleness=2, rounds=9).start(2)
+    sandbox = Twin(target=1, maxStaleness=2, rounds=9).start(2)
     sandbox.play_round(1)
     sandbox.submit(1, base=1)
     sandbox.reject(1)
@@ -192,7 +201,7 @@ def test_a_used_base_stays_used_after_later_updates_were_rejected() -> None:
 
 
 def test_a_used_base_stays_used_when_a_node_leaves_and_comes_back_with_another_key() -> None:
-    sandbox = Sandbox(target=1, maxStaleness=2, rounds=9).start(3)
+    sandbox = Twin(target=1, maxStaleness=2, rounds=9).start(3)
     sandbox.play_round(1)
     sandbox.act(OWNER, "removeNode", 1)
     assert sandbox.look("getLocalWeight", 1)["weights"] == digest("update 1")
