@@ -109,13 +109,17 @@ class SmallFederation:
     views: dict[str, Federation] = field(default_factory=dict, repr=False)
 
     def ledger(self, role: str) -> Ledger:
-        """A ledger of its own, which a test may meddle with."""
+        """The ledger of a role's view."""
+        return self.view(role).ledger
+
+    def own_ledger(self, role: str) -> Ledger:
+        """Another ledger of a role, which a test may meddle with."""
         return EthereumLedger(self.chain, self.address, embedded_account(role))
 
     def view(self, role: str) -> Federation:
         """One view for each role, so that no event is read twice."""
         if role not in self.views:
-            self.views[role] = open_federation(self.ledger(role), self.store)
+            self.views[role] = open_federation(self.own_ledger(role), self.store)
         return self.views[role]
 
     def closer(self, role: str = "header") -> Closer:
@@ -146,7 +150,7 @@ class SmallFederation:
         return self.store.fetch(cid, max_bytes=2**30, timeout_seconds=1)
 
     def timeline(self) -> Timeline:
-        return read_timeline(self.view("header").ledger)[1]
+        return read_timeline(self.ledger("header"))[1]
 
     def submit(
         self,
@@ -166,7 +170,7 @@ class SmallFederation:
         :param said: changes to what the file says of itself
         :param cid: instead of the stored bytes' own
         """
-        ledger = self.view(f"node {node}").ledger
+        ledger = self.ledger(f"node {node}")
         timeline = self.timeline()
         number = timeline.open_number
         model = timeline.model(number - 1 if base is None else base)

@@ -23,7 +23,7 @@ def federation(tmp_path_factory):
 
 def naming(federation, plan):
     """A ledger that names another plan."""
-    ledger = federation.ledger("stranger")
+    ledger = federation.own_ledger("stranger")
     ledger.plan = lambda: plan
     return ledger
 

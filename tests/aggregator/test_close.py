@@ -506,7 +506,7 @@ def test_stale_updates_are_judged_by_their_own_base(tmp_path):
 
 def closed_with_news(federation, method, *acts):
     """Close while things happen between reading and writing."""
-    ledger = federation.ledger("header")
+    ledger = federation.own_ledger("header")
     happens_before(ledger, method, *acts)
     return close(Closer(open_federation(ledger, federation.store), evaluated))
 
@@ -616,7 +616,7 @@ def test_a_node_that_is_no_header_any_more_leaves_the_round_to_the_new_one(feder
     owner.set_header(embedded_account("node 1").address)
     for node in (1, 2, 3):
         federation.participate(node)
-    ledger = federation.ledger("node 1")
+    ledger = federation.own_ledger("node 1")
     stranger = embedded_account("stranger").address
     happens_before(ledger, "set_global_weight", lambda: owner.set_header(stranger))
     outcome = close(Closer(open_federation(ledger, federation.store), evaluated))
@@ -627,7 +627,7 @@ def test_a_node_that_is_no_header_any_more_leaves_the_round_to_the_new_one(feder
 def test_another_refusal_of_the_contract_is_not_swallowed(federation):
     for node in (1, 2, 3):
         federation.participate(node)
-    ledger = federation.ledger("header")
+    ledger = federation.own_ledger("header")
 
     def refused(*_: object) -> None:
         raise RevertedError("Unheard")
@@ -695,7 +695,7 @@ def test_after_an_evaluation_that_failed_the_next_call_closes(federation, error)
 def test_a_closer_killed_after_the_write_finds_the_round_closed(federation):
     for node in (1, 2, 3):
         federation.participate(node)
-    ledger = federation.ledger("header")
+    ledger = federation.own_ledger("header")
     plain = ledger.set_global_weight
     ledger.set_global_weight = lambda *arguments: (plain(*arguments), raising(InterruptError())())
     with pytest.raises(InterruptError):

@@ -1,7 +1,7 @@
 """What every ledger does, whatever chain the contract lives on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -40,8 +40,14 @@ class Scene:
     connection: Connection
     federation: str
     wait: Callable[[int], None]
+    ledgers: dict[str | None, Ledger] = field(default_factory=dict)
 
     def ledger(self, role: str | None) -> Ledger:
+        if role not in self.ledgers:
+            self.ledgers[role] = self.own_ledger(role)
+        return self.ledgers[role]
+
+    def own_ledger(self, role: str | None) -> Ledger:
         signer = embedded_account(role) if role else None
         return EthereumLedger(self.connection, self.federation, signer)
 
@@ -411,14 +417,14 @@ class LedgerBehaviour:
         assert len(set(digests)) == len(digests) - 1
 
     def test_events_read_bit_by_bit_are_those_read_at_once(self, started):
-        patient = started.ledger(None)
+        patient = started.own_ledger(None)
         before = patient.events()
         started.submit(1)
         between = patient.events()
         assert patient.events() == between
         started.submit(2)
         started.close()
-        assert tuple(patient.events()) == tuple(started.ledger(None).events())
+        assert tuple(patient.events()) == tuple(started.own_ledger(None).events())
         assert [len(before), len(between), len(patient.events())] == [4, 5, 7]
         assert tuple(patient.events())[:4] == tuple(before)
 

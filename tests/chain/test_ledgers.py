@@ -44,7 +44,7 @@ class TestLedger(LedgerBehaviour):
 def test_blocks_that_were_read_are_not_asked_for_again(make: Callable[[], Scene]) -> None:
     scene = make()
     scene.start()
-    ledger, eth = scene.ledger(None), scene.connection.web3.eth
+    ledger, eth = scene.own_ledger(None), scene.connection.web3.eth
     plain, asked = eth.get_logs, []
 
     def get_logs(span):

@@ -215,7 +215,7 @@ def test_a_reopened_round_gets_the_same_update_again(federation):
 
 def full_before_it_is_sent(federation, node=2):
     """Let node 1 take the round's only place while another trains."""
-    ledger = federation.ledger(f"node {node}")
+    ledger = federation.own_ledger(f"node {node}")
     happens_before(ledger, "set_local_weight", lambda: federation.participate(1))
     return participate(federation.participant(node, ledger), silent)
 
@@ -262,7 +262,7 @@ def test_a_round_that_was_closed_meanwhile_is_not_an_error(tmp_path):
         federation.run_round(1)
 
     for number in (1, 2):
-        ledger = federation.ledger("node 2")
+        ledger = federation.own_ledger("node 2")
         happens_before(ledger, "set_local_weight", others)
         outcome = participate(federation.participant(2, ledger), silent)
         assert isinstance(outcome, Waiting)
@@ -273,7 +273,7 @@ def test_a_round_that_was_closed_meanwhile_is_not_an_error(tmp_path):
 
 
 def test_the_update_of_a_twin_is_adopted_and_said_to_be_one(federation):
-    ledger, twins = federation.ledger("node 1"), Update(1, 1, 0, Cid(b"t" * 32), 7)
+    ledger, twins = federation.own_ledger("node 1"), Update(1, 1, 0, Cid(b"t" * 32), 7)
     happens_before(
         ledger, "set_local_weight", lambda: federation.ledger("node 1").set_local_weight(twins)
     )
@@ -282,7 +282,7 @@ def test_the_update_of_a_twin_is_adopted_and_said_to_be_one(federation):
 
 
 def test_a_twin_with_the_same_bytes_is_no_twin(federation):
-    ledger = federation.ledger("node 1")
+    ledger = federation.own_ledger("node 1")
     happens_before(ledger, "set_local_weight", lambda: federation.participate(1))
     outcome = participate(federation.participant(1, ledger), silent)
     assert outcome == Submitted(standing(federation, 1), twin=False)
@@ -290,7 +290,7 @@ def test_a_twin_with_the_same_bytes_is_no_twin(federation):
 
 def test_a_node_removed_while_it_trained_is_told_by_the_contract(federation):
     federation.ledger("owner").register_node(3, embedded_account("node 3").address)
-    ledger = federation.ledger("node 1")
+    ledger = federation.own_ledger("node 1")
     happens_before(ledger, "set_local_weight", lambda: federation.ledger("owner").remove_node(1))
     with pytest.raises(RevertedError, match="NotAccountOfNode"):
         participate(federation.participant(1, ledger), silent)
@@ -339,13 +339,13 @@ def dies_after_the_put(federation):
 
 
 def dies_before_the_send(federation):
-    ledger = federation.ledger("node 1")
+    ledger = federation.own_ledger("node 1")
     ledger.set_local_weight = killed
     return federation.participant(1, ledger)
 
 
 def dies_after_the_send(federation):
-    ledger = federation.ledger("node 1")
+    ledger = federation.own_ledger("node 1")
     plain = ledger.set_local_weight
     ledger.set_local_weight = lambda update: (plain(update), killed())
     return federation.participant(1, ledger)
