@@ -130,7 +130,8 @@ class EthereumLedger(Ledger):
         self._found = False
         self.federation = checksum_address(federation)
         self.account = signer.address if signer else None
-        self.chain_id = connection.web3.eth.chain_id
+        with _web3_errors("its id"):
+            self.chain_id = connection.web3.eth.chain_id
         self._contract: Contract = connection.web3.eth.contract(
             address=cast("ChecksumAddress", self.federation), abi=federation_artifact().abi
         )
@@ -149,7 +150,7 @@ class EthereumLedger(Ledger):
 
     def snapshot(self) -> Snapshot:
         """Read what the contract holds now; all of it at one block."""
-        block = self._connection.web3.eth.block_number
+        block = self._head()
         terms = Terms(*self._read("terms", block=block))
         opened = self._read("state", block=block)
         state = _round_state(opened, terms)
@@ -163,7 +164,7 @@ class EthereumLedger(Ledger):
 
     def member(self, node: int) -> Member | None:
         """Look up a registered node."""
-        block = self._connection.web3.eth.block_number
+        block = self._head()
         account = self._read("node", node, block=block)[0]
         if account == _ZERO_ADDRESS:
             return None
@@ -172,7 +173,7 @@ class EthereumLedger(Ledger):
 
     def local_weight(self, node: int) -> Update | None:
         """Give the node's update that stands in the open round."""
-        block = self._connection.web3.eth.block_number
+        block = self._head()
         latest = self._local(node, block)
         opened = self._read("state", block=block)
         if not latest["standing"] or latest["opening"] != opened[1]:
@@ -188,15 +189,17 @@ class EthereumLedger(Ledger):
 
     def events(self) -> Sequence[LedgerEvent]:
         """Give all events since the creation; those of blocks that were read are not read again."""
-        web3 = self._connection.web3
-        head = web3.eth.block_number
-        if head >= self._next_block:
-            address, first = self._contract.address, BlockNumber(self._next_block)
-            span: FilterParams = {"address": address, "fromBlock": first, "toBlock": head}
-            logs = web3.eth.get_logs(span)
-            self._events += [self._event(log) for log in logs]
-            self._next_block = head + 1
+        with _web3_errors("events"):
+            head = self._connection.web3.eth.block_number
+            if head >= self._next_block:
+                self._events += self._events_to(head)
+                self._next_block = head + 1
         return tuple(self._events)
+
+    def _events_to(self, head: BlockNumber) -> list[LedgerEvent]:
+        address, first = self._contract.address, BlockNumber(self._next_block)
+        span: FilterParams = {"address": address, "fromBlock": first, "toBlock": head}
+        return [self._event(log) for log in self._connection.web3.eth.get_logs(span)]
 
     def set_local_weight(self, update: Update) -> None:
         """Record an update for the open round."""
@@ -247,6 +250,10 @@ class EthereumLedger(Ledger):
     def reopen(self, number: int) -> None:
         """Restart the open round, or one whose global is not final, from the same base."""
         self._send("reopen", number)
+
+    def _head(self) -> BlockNumber:
+        with _web3_errors("its newest block"):
+            return self._connection.web3.eth.block_number
 
     def _read(self, view: str, *arguments: object, block: int | None = None) -> Any:
         try:
@@ -313,7 +320,7 @@ def _web3_errors(asked: str, *arguments: object) -> Iterator[None]:
         raise LedgerError(
             f"{asked} does not take {arguments}: see the ranges of its ABI"
         ) from error
-    except Web3Exception as error:
+    except (Web3Exception, OSError) as error:  # a connection that fails is an OSError
         found = " ".join(str(error).split())[:_SHOWN_LETTERS]
         raise LedgerError(f"{asked} was asked of the chain, found: {found}") from error
 

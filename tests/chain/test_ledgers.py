@@ -3,8 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from web3 import Web3
 
+from fl_node.chain import ethereum
 from fl_node.chain.embedded import EmbeddedChain
+from fl_node.errors import LedgerError, RevertedError
 from tests.chain.ledger_behaviour import ROLES, LedgerBehaviour, Scene, address, deployed
 from tests.small_federation import Clock
 
@@ -58,3 +61,36 @@ def test_blocks_that_were_read_are_not_asked_for_again(make: Callable[[], Scene]
     ledger.events()
     ledger.events()
     assert asked == [0, read_to + 1]
+
+
+def test_a_chain_that_went_away_is_an_error_of_one_line(make: Callable[[], Scene]) -> None:
+    scene = make()
+    scene.start()
+    ledger = scene.ledger("owner")
+    # Nobody listens at the discard port.
+    web3 = scene.connection.web3
+    web3.provider = Web3.HTTPProvider("http://127.0.0.1:9", exception_retry_configuration=None)
+    for act in (
+        lambda: scene.own_ledger("owner"),
+        ledger.events,
+        ledger.snapshot,
+        lambda: ledger.member(1),
+        lambda: ledger.local_weight(1),
+        ledger.plan,
+        lambda: ledger.extend(9),
+    ):
+        with pytest.raises(LedgerError, match="was asked of the chain, found: ") as caught:
+            act()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_call_that_runs_out_of_gas_is_no_silent_success(
+    make: Callable[[], Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = make()
+    scene.start()
+    monkeypatch.setattr(ethereum, "CALL_GAS_LIMIT", 26_000)
+    with pytest.raises(RevertedError) as caught:
+        scene.submit(1)
+    assert (caught.value.name, caught.value.values) == ("UnknownError", ("",))
+    assert scene.ledger(None).local_weight(1) is None
