@@ -32,7 +32,7 @@ class Twin(Sandbox):
         self.named.update(value for value in (sender, *values) if isinstance(value, str))
         expected = _outcome(self.reference, sender, function, values)
         found = _outcome(super(), sender, function, values)
-        assert found == expected, (sender, function, values)
+        assert found == expected, (sender, function, values, found, expected)
         if isinstance(expected, RefusedError):  # the EVM has undone what the call did
             raise expected
         self.compare()
