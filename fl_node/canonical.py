@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from fl_node.errors import CanonicalError
 
 MAX_DEPTH = 100  # fixed, so that what is refused does not depend on the caller's stack
 _MAX_WHOLE = 2**53 - 1
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OPENING, _CLOSING = b"[{", b"]}"
 
 
 def encode_json(value: object) -> bytes:
@@ -31,8 +34,10 @@ def decode_json(content: bytes) -> Any:
 
     :raises CanonicalError: when the bytes are not JSON, or not its canonical form
     """
+    _refuse_nesting(content)
     try:
-        value = json.loads(content, parse_int=_whole_number)
+        # As text, since the parser would guess UTF-16 and UTF-32, whose brackets are not counted.
+        value = json.loads(content.decode("utf-8"), parse_int=_whole_number)
     except (ValueError, RecursionError) as error:
         raise CanonicalError(f"canonical JSON was expected, found other bytes: {error}") from error
     if encode_json(value) != content:
@@ -43,6 +48,22 @@ def decode_json(content: bytes) -> Any:
 def _whole_number(text: str) -> int | float:
     number = float(text)  # 1e20 is written without an exponent and is no exact integer
     return int(text) if abs(number) <= _MAX_WHOLE else number
+
+
+def _refuse_nesting(content: bytes) -> None:
+    """Count brackets before the parser sees them.
+
+    The parser recurses on the C stack, and the limit that should stop it is Python's, which py-evm
+    raises so far that a few kilobytes of brackets end the process.
+    """
+    depth = 0
+    for byte in _STRING.sub(b"", content):
+        if byte in _OPENING:
+            depth += 1
+        elif byte in _CLOSING:
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise CanonicalError(f"JSON of up to {MAX_DEPTH} levels was expected, found more")
 
 
 def _refuse_deeper(value: object, levels: int) -> None:

@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -119,3 +121,31 @@ def test_a_metric_that_is_not_finite_is_null():
     metrics = {"loss": math.nan, "accuracy": 0.5, "norm": -math.inf, "none": None, "whole": 3}
     expected = {"loss": None, "accuracy": 0.5, "norm": None, "none": None, "whole": 3.0}
     assert finite_or_null(metrics) == expected
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "b'[' * 500_000",
+        "b'{\"a\":' * 500_000",
+        "('[\"\u0122\",' + '[' * 500_000).encode('utf-16')",
+    ],
+)
+def test_a_bomb_of_brackets_is_refused_however_far_python_may_recurse(bomb: str) -> None:
+    """py-evm raises the limit on recursion; the C stack ends long before that."""
+    script = (
+        "import sys; sys.setrecursionlimit(100_000)\n"
+        "from fl_node.canonical import decode_json\n"
+        "from fl_node.errors import CanonicalError\n"
+        f"try:\n    decode_json({bomb})\n"
+        "except CanonicalError as error:\n    print('refused')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "refused\n"), done.stderr
+
+
+def test_brackets_in_texts_do_not_count() -> None:
+    value = {"a": "[" * 1000 + '"' + "{" * 1000 + "\\"}
+    assert decode_json(encode_json(value)) == value
