@@ -50,10 +50,12 @@ _PAPER_JOB = _MNIST | {"images": 60_000, "epochs": 5, "terms": _TERMS}
 @click.option("--fresh", is_flag=True, help="Remove what an earlier demo left in the folder.")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan of your own.")
 @click.option("--paper", is_flag=True, help="The paper's job: 60,000 images, 5 rounds, 5 epochs.")
-@click.option("--nodes", type=int, help="Trainers, each with its shard.")
-@click.option("--rounds", type=int, help="Rounds.")
-@click.option("--epochs", type=int, help="Local epochs a round.")
-@click.option("--images", type=int, help="Training images of all shards together.")
+@click.option("--nodes", type=click.IntRange(min=1), help="Trainers, each with its shard.")
+@click.option("--rounds", type=click.IntRange(min=1), help="Rounds.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Local epochs a round.")
+@click.option(
+    "--images", type=click.IntRange(min=1), help="Training images of all shards together."
+)
 @click.option("--partition", help="iid, dirichlet:ALPHA, or labels:N.")
 @click.option("--seed", type=int, help="Of shards, initial weights, shuffling and dropout.")
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="Default: all cores.")

@@ -78,7 +78,7 @@ class Job:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from running a demo in the same folder.
+    """Keep other processes from running a demo in the same folder; make the folder for it.
 
     :raises SettingsError: when one does
     """
@@ -88,6 +88,16 @@ def locked(folder: Path) -> Iterator[None]:
             yield
     except Timeout as error:
         raise SettingsError(f"another process runs the demo in {folder}: wait for it") from error
+    except FlnodeError:
+        _remove_if_empty(folder)
+        raise
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Leave no folder behind for what was refused."""
+    if [path.name for path in folder.iterdir()] == [LOCK]:
+        (folder / LOCK).unlink()
+        folder.rmdir()
 
 
 def begin(folder: Path, draft: Draft, threads: int) -> tuple[Demo, Job]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fl_node.status import RoundStatus, Status
 
 _WATCH_SECONDS = 2
+_TABLE_WIDTH = 120
 
 
 @click.command(
@@ -138,11 +139,11 @@ def _status_document(found: "Status") -> dict[str, Any]:
         "chain_id": found.chain_id,
         "name": found.name,
         "plan": found.plan,
-        "round": found.open_number,
+        "round": None if found.complete else found.open_number,
         "rounds_total": found.rounds_total,
         "complete": found.complete,
         "closable": found.closable,
-        "deadline": found.deadline,
+        "deadline": None if found.complete else found.deadline,
         "global": found.latest,
         "rounds": [_round_document(each) for each in found.rounds],
         "nodes": [{"node": node, "account": account} for node, account in found.nodes],
@@ -171,7 +172,9 @@ def _print_status(found: "Status") -> None:
     click.echo(f"{found.name}: {now}, {found.latest_number} of {found.rounds_total} rounds closed")
     click.echo(f"federation {found.federation} on chain {found.chain_id}")
     click.echo(f"global {found.latest_number} {found.latest}")
-    Console(highlight=False).print(_rounds_table(found))
+    console = Console(highlight=False)
+    console.width = max(console.width, _TABLE_WIDTH)  # a CID on two lines cannot be copied
+    console.print(_rounds_table(found))
 
 
 def _rounds_table(found: "Status") -> "Table":

@@ -81,7 +81,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_bytes().decode())
     except FileNotFoundError as error:
         raise SettingsError(
-            f"no federation here: {path} does not exist; name its folder with --folder"
+            f"no federation here: {path.absolute()} does not exist; name its folder with --folder"
         ) from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}") from error

@@ -111,7 +111,19 @@ def test_a_bad_plan_or_bad_data_is_refused_before_anything_is_written(
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("flnode: ")
     assert said in error
-    assert {path.name for path in demo.iterdir()} <= {".lock"}
+    assert not demo.exists()
+
+
+def test_a_misspelt_key_gets_a_suggestion(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = write_plan(folder, {"epoch": "1"})
+    assert run("demo", "--plan", str(plan), "--folder", str(folder / "demo")) == 1
+    assert "unknown plan key 'epoch'; did you mean 'epochs'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--nodes", "--rounds", "--epochs", "--images"])
+def test_an_option_of_zero_is_wrong_usage(option: str, folder: Path) -> None:
+    assert run("demo", option, "0", "--folder", str(folder / "demo")) == 2
+    assert not (folder / "demo").exists()
 
 
 def test_a_plan_of_ones_own_that_is_good_runs(folder: Path) -> None:

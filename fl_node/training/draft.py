@@ -64,7 +64,8 @@ def read_draft(
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"plan file {path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise PlanError(f"plan file {path} cannot be read: {reason}; check its name") from error
     return draft_plan(text, folder=path.resolve().parent, changes=changes, threads=threads)
 
 

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,11 @@ def _check_keys(what: str, found: Mapping[str, Any], allowed: tuple[str, ...]) -
     unknown = sorted(set(found) - set(allowed))
     if unknown:
         known = ", ".join(sorted(allowed)) + (", terms" if what == "plan" else "")
-        raise PlanError(f"unknown {what} key {', '.join(map(repr, unknown))}; there are {known}")
+        meant = get_close_matches(unknown[0], allowed, 1)
+        hint = f"did you mean {meant[0]!r}? " if meant else ""
+        raise PlanError(
+            f"unknown {what} key {', '.join(map(repr, unknown))}; {hint}there are {known}"
+        )
 
 
 def _terms(values: object) -> Terms:

@@ -94,7 +94,9 @@ def test_status_and_audit_are_for_people_too(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("status", "-C", str(finished)) == 0
-    assert "complete, 3 of 3 rounds closed" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "complete, 3 of 3 rounds closed" in shown
+    assert updates_and_globals(finished)[0][1] in shown
     assert run("audit", "-C", str(finished)) == 0
     assert "audit ok: 3 rounds recomputed" in capsys.readouterr().out
 
