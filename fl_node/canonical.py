@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import rfc8785
@@ -34,15 +34,24 @@ def decode_json(content: bytes) -> Any:
 
     :raises CanonicalError: when the bytes are not JSON, or not its canonical form
     """
-    _refuse_nesting(content)
-    try:
-        # As text, since the parser would guess UTF-16 and UTF-32, whose brackets are not counted.
-        value = json.loads(content.decode("utf-8"), parse_int=_whole_number)
-    except (ValueError, RecursionError) as error:
-        raise CanonicalError(f"canonical JSON was expected, found other bytes: {error}") from error
+    value = parse_json(content, _whole_number)
     if encode_json(value) != content:
         raise CanonicalError("JSON was found, but not in its canonical form (RFC 8785)")
     return value
+
+
+def parse_json(content: bytes, whole_number: Callable[[str], object] = int) -> Any:
+    """Parse JSON of up to 100 levels in any form; the caller compares it with the canonical one.
+
+    :param whole_number: what becomes of digits without a point and an exponent
+    :raises CanonicalError: when the bytes are not JSON in UTF-8, or nested deeper
+    """
+    _refuse_nesting(content)
+    try:
+        # As text, since the parser would guess UTF-16 and UTF-32, whose brackets are not counted.
+        return json.loads(content.decode("utf-8"), parse_int=whole_number)
+    except (ValueError, RecursionError) as error:
+        raise CanonicalError(f"canonical JSON was expected, found other bytes: {error}") from error
 
 
 def _whole_number(text: str) -> int | float:

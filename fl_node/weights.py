@@ -7,7 +7,6 @@ whose value is canonical JSON again. A file that does not encode back to itself 
 leaves a hostile header no freedom: sizes, offsets and order follow from names, dtypes and shapes.
 """
 
-import json
 import math
 import mmap
 import struct
@@ -20,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_node.canonical import decode_json, encode_json
+from fl_node.canonical import decode_json, encode_json, parse_json
 from fl_node.cid import Cid
 from fl_node.errors import CanonicalError, WeightsError
 from fl_node.files import write_atomically
@@ -200,7 +199,7 @@ def _read_header(
 ) -> tuple[dict[str, TensorSpec], dict[str, Any], int]:
     header_bytes = _header_bytes(view, max_bytes)
     try:
-        header = json.loads(header_bytes)  # compared with its canonical form below
+        header = parse_json(header_bytes)  # compared with its canonical form below
         metadata = decode_json(header.pop(_RESERVED_NAME)[METADATA_KEY].encode())
         specs = {name: _spec(entry) for name, entry in header.items()}
         canonical = encode_header(specs, metadata)
