@@ -12,9 +12,10 @@ from fl_node.store.directory import DirectoryStore
 from tests.small_federation import small_federation
 
 
-@pytest.fixture
-def federation(tmp_path):
-    made = small_federation(tmp_path)
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory):
+    """One round; tests write the settings anew and nothing else."""
+    made = small_federation(tmp_path_factory.mktemp("federation"))
     made.run_round(1, 2)
     return made
 

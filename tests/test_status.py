@@ -40,18 +40,18 @@ def test_a_new_federation(federation):
 
 
 def test_the_open_round_tells_who_is_in_and_who_is_missing(federation):
-    federation.participate(3)
-    federation.participate(1)
+    federation.send(3)
+    federation.send(1)
     (only,) = status(federation).rounds
     assert (only.included, only.missing) == ((1, 3), (2,))
     assert (only.accuracy, only.unreadable) == (None, None)
 
 
 def test_a_round_is_closable_by_its_target_or_by_its_deadline_and_a_quorum(federation):
-    federation.participate(1)
+    federation.send(1)
     federation.pass_seconds(1000)
     assert not status(federation).closable
-    federation.participate(2)
+    federation.send(2)
     assert status(federation).closable
 
 
@@ -59,8 +59,7 @@ def test_a_closed_round_tells_its_global_its_rejections_and_its_accuracy(federat
     for content in (b"junk", b"more junk"):
         federation.submit(2, content=content)
         close(federation.closer())
-    for node in (1, 3):
-        federation.participate(node)
+    federation.send(1, 3)
     federation.pass_seconds(1000)
     closed = close(federation.closer())
     found = status(federation)
@@ -81,8 +80,7 @@ def test_a_complete_federation_shows_no_round_after_the_last(federation):
 
 
 def test_without_an_accuracy_there_is_none(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     close(replace(federation.closer(), evaluate=lambda _: {"loss": 1.0}))
     assert (status(federation).rounds[0].accuracy, status(federation).rounds[0].unreadable) == (
         None,
@@ -104,8 +102,7 @@ def test_a_report_that_is_gone_or_none_says_why_and_stops_nothing(federation):
     ("report", "why"), [(b"junk", "no report"), (None, "closed without a report")]
 )
 def test_a_hostile_report_says_why_and_stops_nothing(federation, report, why):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     header, cid = federation.ledger("header"), report and federation.store.put([report])
     header.set_global_weight(1, initial_weights().cid(), cid, header.snapshot().history)
     first = status(federation).rounds[0]
@@ -134,6 +131,6 @@ def test_reading_a_status_changes_nothing(federation):
 def test_equal_updates_of_two_nodes_show(federation):
     for node in (1, 3):
         federation.submit(node)  # the base's own tensors
-    federation.participate(2)
+    federation.send(2)
     close(federation.closer())
     assert status(federation).rounds[0].duplicates == ((1, 3),)

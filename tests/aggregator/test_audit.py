@@ -49,11 +49,6 @@ def found(result):
     return [(each.round, each.node, each.reason) for each in result.findings]
 
 
-def send(federation, *nodes):
-    for node in nodes:
-        federation.participate(node)
-
-
 # A federation in which all is well.
 
 
@@ -77,7 +72,7 @@ def test_whoever_looks_finds_the_same_without_an_account(federation):
 
 
 def test_a_federation_without_a_closed_round_holds(federation):
-    federation.participate(1)
+    federation.send(1)
     assert audited(federation).ok
     assert audited(federation).rounds == ()
 
@@ -90,7 +85,7 @@ def test_the_open_round_is_not_judged(federation):
 
 def test_a_round_of_a_subset_with_rejections_holds(federation):
     federation.submit(2, content=b"junk")
-    send(federation, 1, 3)
+    federation.send(1, 3)
     federation.pass_seconds(1000)
     close(federation.closer())
     result = audited(federation)
@@ -100,7 +95,7 @@ def test_a_round_of_a_subset_with_rejections_holds(federation):
 
 
 def test_a_round_that_a_node_closed_after_the_grace_holds(federation):
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     federation.pass_seconds(100)
     close(federation.closer("node 2"))
     assert audited(federation).ok
@@ -117,7 +112,7 @@ def test_everything_that_the_owner_did_is_listed(federation):
 
 
 def test_what_the_closer_says_it_saw_is_no_matter_of_an_audit(federation):
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     close_falsely(federation, truth)
     assert audited(federation).ok
 
@@ -188,7 +183,7 @@ def lied_to(tmp_path_factory):
     """Round 1 of both nodes waits to be closed; it is reopened after every test."""
     terms = replace(TERMS, finality=2)
     federation = small_federation(tmp_path_factory.mktemp("lied"), nodes=2, terms=terms)
-    send(federation, 1, 2)
+    federation.send(1, 2)
     return federation
 
 
@@ -196,7 +191,7 @@ def lied_to(tmp_path_factory):
 def closable(lied_to):
     yield lied_to
     lied_to.ledger("owner").reopen(1)
-    send(lied_to, 1, 2)
+    lied_to.send(1, 2)
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
@@ -276,7 +271,7 @@ def test_a_report_that_was_never_stored_is_found(closable):
 
 def test_a_report_of_another_round_is_found(federation):
     earlier = federation.run_round(1, 2, 3).report
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     close_falsely(
         federation, lambda outcome, _: Forgery(outcome.weights.encode(), earlier.encode())
     )
@@ -311,7 +306,7 @@ def bounded(tmp_path_factory):
 
 @pytest.mark.parametrize(("spoilt", "reason"), INADMISSIBLE.values(), ids=INADMISSIBLE)
 def test_an_inadmissible_update_that_was_averaged_is_found_with_its_node(bounded, spoilt, reason):
-    send(bounded, 1)
+    bounded.send(1)
     bounded.submit(2, **spoilt)
     close_falsely(bounded, truth)
     result = audited(bounded)
@@ -321,7 +316,7 @@ def test_an_inadmissible_update_that_was_averaged_is_found_with_its_node(bounded
 
 
 def test_all_inadmissible_updates_of_a_round_are_listed(federation):
-    federation.participate(1)
+    federation.send(1)
     federation.submit(3, samples=0)
     federation.submit(2, said={"more": 1})
     close_falsely(federation, truth)
@@ -332,7 +327,7 @@ def rejected_as(federation, reason, **spoilt):
     """Node 2's update is rejected as the header likes, and the round is closed without it."""
     update = federation.submit(2, **spoilt)
     federation.ledger("header").reject_local_weight(2, 1, update.weights, reason)
-    send(federation, 1, 3)
+    federation.send(1, 3)
     federation.pass_seconds(1000)
     close(federation.closer())
     return update
@@ -389,9 +384,9 @@ def test_a_rejection_of_bytes_that_are_gone_or_damaged_is_unverifiable(federatio
 
 def test_the_first_bad_one_is_the_earliest_and_all_are_listed(federation):
     federation.run_round(1, 2, 3)
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     close_falsely(federation, one_bit_off)
-    send(federation, 1, 3)
+    federation.send(1, 3)
     federation.submit(2, samples=0)
     close_falsely(federation, none_at_all)
     result = audited(federation)
@@ -406,7 +401,7 @@ def test_the_first_bad_one_is_the_earliest_and_all_are_listed(federation):
 
 
 def test_a_right_round_after_a_wrong_one_is_right(federation):
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     close_falsely(federation, puts_the_base)
     federation.run_round(1, 2, 3)
     assert {each.round for each in audited(federation).findings} == {1}
@@ -424,7 +419,7 @@ def not_finite(outcome, _updates):
 
 @pytest.mark.parametrize("lie", [other_bytes(b"garbage"), narrow], ids=["garbage", "narrow"])
 def test_rounds_that_start_from_no_global_are_named_and_do_not_stop_the_audit(federation, lie):
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     close_falsely(federation, lie)
     for node in (1, 2, 3):
         base = federation.timeline().model(1)
@@ -441,7 +436,7 @@ def test_rounds_that_start_from_no_global_are_named_and_do_not_stop_the_audit(fe
 
 
 def test_a_global_that_is_not_finite_is_found_and_the_round_after_it_is_judged(federation):
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     close_falsely(federation, not_finite)
     for node in (1, 2, 3):
         federation.submit(node, tensors=INITIAL)
@@ -459,7 +454,7 @@ def finished(tmp_path_factory):
     """Two rounds with a report each, and a rejection in the first; tests leave it as it is."""
     federation = small_federation(tmp_path_factory.mktemp("damaged"), nodes=3, terms=TERMS)
     federation.submit(2, content=b"junk")
-    send(federation, 1, 3)
+    federation.send(1, 3)
     federation.pass_seconds(1000)
     close(federation.closer())
     federation.run_round(1, 2, 3)
@@ -619,7 +614,7 @@ def test_an_altered_event_is_found(finished):
 
 
 def test_a_history_that_breaks_does_not_hide_what_was_wrong_before(federation):
-    send(federation, 1, 2, 3)
+    federation.send(1, 2, 3)
     close_falsely(federation, one_bit_off)
     federation.run_round(1, 2, 3)
     result = audited_through(federation, lambda told: told[:-2] + told[-1:])
@@ -674,7 +669,7 @@ def test_initial_weights_that_are_none_are_refused(federation):
 def disputed(tmp_path):
     """Node 1 disputes a wrong global 1, and has put the right one after the grace."""
     federation = small_federation(tmp_path, nodes=2, terms=replace(TERMS, finality=2))
-    send(federation, 1, 2)
+    federation.send(1, 2)
     close_falsely(federation, one_bit_off)
     said = attest(federation.view("node 1"), 1)
     federation.chain.set_time(int(federation.chain.now()) + TERMS.grace_seconds)
@@ -716,7 +711,7 @@ def test_a_right_global_that_was_replaced_by_a_wrong_one_is_found(tmp_path):
 
 def test_a_reopened_round_is_judged_by_its_last_closing(tmp_path):
     federation = small_federation(tmp_path, nodes=2, terms=replace(TERMS, finality=2))
-    send(federation, 1, 2)
+    federation.send(1, 2)
     close_falsely(federation, one_bit_off)
     federation.ledger("owner").reopen(1)
     assert audited(federation).ok

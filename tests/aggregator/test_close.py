@@ -115,8 +115,7 @@ def test_the_same_updates_give_the_same_global_in_another_federation_and_whoever
     one = small_federation(tmp_path, nodes=3, terms=TERMS)
     other, third = _another(one), _another(one)
     for nodes, each in (((1, 2, 3), one), ((3, 1, 2), other), ((2, 3, 1), third)):
-        for node in nodes:
-            each.participate(node)
+        each.send(*nodes)
     one.pass_seconds(TERMS.grace_seconds)
     closers = [one.closer(), other.closer("node 3"), third.closer("node 1")]
     outcomes = [close(closer) for closer in closers]
@@ -144,8 +143,7 @@ def test_whoever_closes_reports_the_same_recomputable_part(tmp_path):
     parts = []
     for role in ("header", "node 1", "node 3"):
         federation = small_federation(tmp_path / role, nodes=3, terms=TERMS)
-        for node in (1, 3):
-            federation.participate(node)
+        federation.send(1, 3)
         federation.submit(2, samples=0)
         federation.pass_seconds(2000)
         parts.append(close(federation.closer(role)).report.recomputable)
@@ -176,23 +174,23 @@ def test_before_global_0_nothing_is_due(federation):
 
 
 def test_a_round_without_its_target_waits_for_named_nodes_until_a_deadline(federation):
-    federation.participate(2)
+    federation.send(2)
     opened = federation.ledger("owner").snapshot().round.opened_at
     assert close(federation.closer()) == NotDue(1, 1, (1, 3), opened + 1000, ())
 
 
 def test_a_deadline_without_a_quorum_closes_nothing(federation):
-    federation.participate(2)
+    federation.send(2)
     federation.pass_seconds(5000)
     assert isinstance(close(federation.closer()), NotDue)
-    federation.participate(1)
+    federation.send(1)
     assert isinstance(close(federation.closer()), Closed)
 
 
 def test_at_the_deadline_a_quorum_is_enough_and_the_missing_are_named(federation):
     opened = federation.ledger("owner").snapshot().round.opened_at
-    federation.participate(1)
-    federation.participate(3)
+    federation.send(1)
+    federation.send(3)
     federation.chain.set_time(opened + TERMS.round_seconds - 1)
     assert isinstance(close(federation.closer()), NotDue)
     federation.chain.set_time(opened + TERMS.round_seconds)
@@ -205,8 +203,7 @@ def test_at_the_deadline_a_quorum_is_enough_and_the_missing_are_named(federation
 
 
 def test_within_the_grace_it_is_on_the_header(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     since = federation.ledger("owner").snapshot().round.closable_at
     federation.chain.set_time(since + TERMS.grace_seconds - 1)
     assert isinstance(close(federation.closer("node 1")), NotDue)
@@ -217,8 +214,7 @@ def test_within_the_grace_it_is_on_the_header(federation):
 
 def test_after_a_deadline_the_grace_runs_from_it(federation):
     opened = federation.ledger("owner").snapshot().round.opened_at
-    for node in (1, 2):
-        federation.participate(node)
+    federation.send(1, 2)
     grace_ends = opened + TERMS.round_seconds + TERMS.grace_seconds
     federation.chain.set_time(grace_ends - 1)
     assert isinstance(close(federation.closer("node 3")), NotDue)
@@ -228,8 +224,7 @@ def test_after_a_deadline_the_grace_runs_from_it(federation):
 
 @pytest.mark.parametrize("role", ["stranger", "owner"])
 def test_who_is_neither_header_nor_node_never_acts(federation, role):
-    for node in (1, 2):
-        federation.participate(node)
+    federation.send(1, 2)
     federation.submit(3, samples=0)
     federation.pass_seconds(99_999)
     before = federation.ledger("owner").snapshot().history
@@ -238,8 +233,7 @@ def test_who_is_neither_header_nor_node_never_acts(federation, role):
 
 
 def test_who_only_reads_never_acts(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     federation.pass_seconds(99_999)
     reading = EthereumLedger(federation.chain, federation.address)
     view = open_federation(reading, federation.store)
@@ -247,8 +241,7 @@ def test_who_only_reads_never_acts(federation):
 
 
 def test_within_the_grace_a_node_rejects_nothing(federation):
-    for node in (1, 2):
-        federation.participate(node)
+    federation.send(1, 2)
     federation.submit(3, samples=0)
     assert close(federation.closer("node 1")).rejected == ()
     assert len(federation.timeline().rounds[1].updates) == 3
@@ -380,8 +373,7 @@ def damage(path):
 def test_bytes_that_are_others_or_missing_are_rejected_and_the_round_goes_on(
     federation, spoil, reason
 ):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     spoil(federation.place(federation.timeline().rounds[1].updates[2].weights))
     outcome = close(federation.closer())
     assert isinstance(outcome, NotDue)
@@ -398,8 +390,7 @@ def test_bytes_that_are_others_or_missing_are_rejected_and_the_round_goes_on(
 
 def test_bad_updates_leave_the_others_average_and_all_reasons_in_the_report(federation):
     federation.submit(3, tensors=one_value(np.nan)["tensors"])
-    for node in (1, 2):
-        federation.participate(node)
+    federation.send(1, 2)
     assert isinstance(close(federation.closer()), NotDue)
     federation.submit(3, content=b"junk")
     federation.pass_seconds(1000)
@@ -415,7 +406,8 @@ def test_bad_updates_leave_the_others_average_and_all_reasons_in_the_report(fede
 
 
 def test_anothers_file_under_ones_own_name_is_refused(federation):
-    theirs = federation.participate(1).update
+    federation.send(1)
+    theirs = federation.timeline().rounds[1].updates[1]
     federation.submit(2, cid=theirs.weights)
     outcome = close(federation.closer())
     assert [each.refusal.reason for each in outcome.rejected] == [Reason.RECORD_MISMATCH]
@@ -426,8 +418,7 @@ def test_a_node_may_send_again_up_to_three_times_and_then_it_counts(federation):
         federation.submit(2, content=b"junk %d" % attempt)
         assert len(close(federation.closer()).rejected) == 1
     federation.submit(2)
-    for node in (1, 3):
-        federation.participate(node)
+    federation.send(1, 3)
     closed = close(federation.closer())
     assert [each.node for each in closed.report.recomputable.admitted] == [1, 2, 3]
     assert [each.node for each in closed.report.recomputable.rejected] == [2, 2]
@@ -440,15 +431,13 @@ def test_a_fourth_update_is_refused_by_the_contract_and_the_round_goes_on(federa
         close(federation.closer())
     with pytest.raises(RevertedError, match="TooManyAttempts"):
         federation.submit(2)
-    for node in (1, 3):
-        federation.participate(node)
+    federation.send(1, 3)
     federation.pass_seconds(1000)
     assert isinstance(close(federation.closer()), Closed)
 
 
 def test_a_rejection_of_what_made_a_round_closable_opens_it_again(federation):
-    for node in (1, 2):
-        federation.participate(node)
+    federation.send(1, 2)
     federation.submit(3, samples=0)
     assert federation.ledger("owner").snapshot().round.closable_at
     assert isinstance(close(federation.closer()), NotDue)
@@ -461,7 +450,7 @@ def test_equal_tensors_of_two_nodes_are_flagged_and_counted(federation):
     tensors = one_value(5.0)["tensors"]
     federation.submit(3, tensors=tensors)
     federation.submit(1, tensors=tensors)
-    federation.participate(2)
+    federation.send(2)
     closed = close(federation.closer())
     assert closed.report.recomputable.duplicates == ((1, 3),)
     assert len(closed.report.recomputable.admitted) == 3
@@ -483,7 +472,8 @@ def test_an_update_is_fetched_and_judged_once_however_often_the_header_looks(fed
 
     view = replace(closer.federation, store=Counting(federation.store))
     closer = replace(closer, federation=view)
-    update = federation.participate(1).update
+    federation.send(1)
+    update = federation.timeline().rounds[1].updates[1]
     for _ in range(3):
         close(closer)
     assert fetched.count(update.weights) == 1
@@ -512,8 +502,7 @@ def closed_with_news(federation, method, *acts):
 
 
 def test_what_happens_before_the_write_is_in_the_history_that_is_closed_over(federation):
-    for node in (1, 2):
-        federation.participate(node)
+    federation.send(1, 2)
     federation.pass_seconds(1000)
     owner = federation.ledger("owner")
     outcome = closed_with_news(
@@ -534,8 +523,7 @@ def test_what_happens_before_the_write_is_in_the_history_that_is_closed_over(fed
 
 
 def test_an_update_withdrawn_before_the_write_is_not_in_the_global(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     federation.pass_seconds(1000)
     owner = federation.ledger("owner")
     outcome = closed_with_news(
@@ -548,8 +536,7 @@ def test_an_update_withdrawn_before_the_write_is_not_in_the_global(federation):
 
 
 def test_a_round_reopened_before_the_write_is_not_due_any_more(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     owner = federation.ledger("owner")
     outcome = closed_with_news(federation, "set_global_weight", lambda: owner.reopen(1))
     assert isinstance(outcome, NotDue)
@@ -557,8 +544,7 @@ def test_a_round_reopened_before_the_write_is_not_due_any_more(federation):
 
 
 def test_a_round_that_another_closed_is_closed_once(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     outcome = closed_with_news(federation, "set_global_weight", lambda: close(federation.closer()))
     assert isinstance(outcome, NotDue)
     assert outcome.round == 2
@@ -567,8 +553,7 @@ def test_a_round_that_another_closed_is_closed_once(federation):
 
 def test_the_last_round_that_another_closed_ends_all(tmp_path):
     federation = small_federation(tmp_path, terms=replace(TERMS, rounds=1))
-    for node in (1, 2):
-        federation.participate(node)
+    federation.send(1, 2)
     outcome = closed_with_news(federation, "set_global_weight", lambda: close(federation.closer()))
     assert outcome == AllClosed(1)
 
@@ -614,8 +599,7 @@ def test_a_header_that_was_replaced_meanwhile_stops(federation):
 def test_a_node_that_is_no_header_any_more_leaves_the_round_to_the_new_one(federation):
     owner = federation.ledger("owner")
     owner.set_header(embedded_account("node 1").address)
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     ledger = federation.own_ledger("node 1")
     stranger = embedded_account("stranger").address
     happens_before(ledger, "set_global_weight", lambda: owner.set_header(stranger))
@@ -625,8 +609,7 @@ def test_a_node_that_is_no_header_any_more_leaves_the_round_to_the_new_one(feder
 
 
 def test_another_refusal_of_the_contract_is_not_swallowed(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     ledger = federation.own_ledger("header")
 
     def refused(*_: object) -> None:
@@ -649,8 +632,7 @@ def raising(error):
 
 @pytest.mark.parametrize("puts", [0, 1])
 def test_after_a_full_disk_nothing_is_half_done_and_the_next_call_closes(federation, puts):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     closer, left = federation.closer(), iter(range(puts))
 
     @dataclass(frozen=True)
@@ -683,8 +665,7 @@ class InterruptError(BaseException):
 
 @pytest.mark.parametrize("error", [ValueError("the test data are gone"), InterruptError()])
 def test_after_an_evaluation_that_failed_the_next_call_closes(federation, error):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     closer = federation.closer()
     with pytest.raises(type(error)):
         close(replace(closer, evaluate=raising(error)))
@@ -693,8 +674,7 @@ def test_after_an_evaluation_that_failed_the_next_call_closes(federation, error)
 
 
 def test_a_closer_killed_after_the_write_finds_the_round_closed(federation):
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     ledger = federation.own_ledger("header")
     plain = ledger.set_global_weight
     ledger.set_global_weight = lambda *arguments: (plain(*arguments), raising(InterruptError())())
@@ -707,8 +687,7 @@ def test_a_closer_killed_after_the_write_finds_the_round_closed(federation):
 
 def test_a_base_that_cannot_be_had_stops_the_closer_with_one_line(federation):
     federation.run_round(1, 2, 3)
-    for node in (1, 2, 3):
-        federation.participate(node)
+    federation.send(1, 2, 3)
     federation.place(federation.timeline().model(1).weights).unlink()
     with pytest.raises(StoreError) as caught:
         close(federation.closer())

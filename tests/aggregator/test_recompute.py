@@ -47,11 +47,6 @@ def federation(tmp_path):
     return small_federation(tmp_path, nodes=2, terms=TERMS)
 
 
-def send(federation):
-    for node in (1, 2):
-        federation.participate(node)
-
-
 def admitted(federation, number):
     view, timeline = federation.view("owner"), federation.timeline()
     updates = timeline.rounds[number].updates
@@ -78,8 +73,7 @@ def test_a_closed_round_recomputes_to_what_was_put(federation):
 
 
 def test_the_order_in_which_updates_came_does_not_matter(federation):
-    for node in (2, 1):
-        federation.participate(node)
+    federation.send(2, 1)
     found = admitted(federation, 1)
     view, timeline = federation.view("owner"), federation.timeline()
     log = timeline.rounds[1]
@@ -97,7 +91,7 @@ def test_no_updates_make_no_global(federation):
 
 def test_a_strategy_that_this_version_does_not_know_is_named(tmp_path):
     federation = small_federation(tmp_path, strategy="fedsomething")
-    send(federation)
+    federation.send(1, 2)
     with pytest.raises(StrategyError, match="strategy 'fedsomething' is unknown"):
         close(federation.closer())
 
@@ -112,7 +106,7 @@ def test_an_update_is_judged_as_admission_does(federation):
 
 
 def test_a_base_with_other_tensors_than_global_0_is_refused_by_its_number(federation):
-    send(federation)
+    federation.send(1, 2)
     narrow = Weights({"dense/bias": INITIAL["dense/bias"]}, global_metadata())
     close_falsely(federation, other_bytes(narrow.encode()))
     update = federation.submit(1, tensors=INITIAL)
@@ -147,7 +141,7 @@ def test_a_state_is_a_file_that_says_it_is_one(stateful):
 
 def test_another_closer_goes_on_with_the_state(stateful):
     stateful.run_round(1, 2)
-    send(stateful)
+    stateful.send(1, 2)
     stateful.pass_seconds(100)
     assert isinstance(close(stateful.closer("node 2")), Closed)
     assert state_of(stateful, 2) == 2
@@ -180,7 +174,7 @@ FALSE_REPORTS = [
 @pytest.mark.parametrize("lie", FALSE_REPORTS)
 def test_a_false_report_loses_no_state_and_does_not_stop_the_rounds_after_it(stateful, lie):
     stateful.run_round(1, 2)
-    send(stateful)
+    stateful.send(1, 2)
     stateful.store.put([b"no report"])
     close_falsely(stateful, lie)
     stateful.run_round(1, 2)
@@ -202,7 +196,7 @@ def test_a_state_that_cannot_be_recomputed_either_is_an_error_that_names_the_upd
     closed = stateful.run_round(1, 2)
     stateful.place(closed.report.cid).unlink()
     stateful.place(closed.report.recomputable.admitted[1].weights).unlink()
-    send(stateful)
+    stateful.send(1, 2)
     with pytest.raises(StrategyError, match=r"round 1 cannot be recomputed .* node 2 is unavail"):
         close(stateful.closer())
     result = audit(stateful.view("stranger"), silent)
@@ -223,7 +217,7 @@ def test_an_audit_says_so_when_a_round_cannot_be_recomputed_for_its_state(statef
 
 @pytest.mark.parametrize("lie", [*FALSE_REPORTS, truth])
 def test_without_a_state_no_report_is_asked_for(federation, lie):
-    send(federation)
+    federation.send(1, 2)
     federation.store.put([b"no report"])
     close_falsely(federation, lie)
     closed = federation.run_round(1, 2)
@@ -234,7 +228,7 @@ def test_without_a_state_no_report_is_asked_for(federation, lie):
 
 
 def test_a_state_that_a_report_invents_for_fedavg_changes_nothing(federation):
-    send(federation)
+    federation.send(1, 2)
     invented = federation.store.put(Weights({"rounds": np.array([7])}).pieces())
 
     def lie(outcome, _updates):

@@ -1,7 +1,9 @@
 """What can happen to a federation, one call each, and what its timeline must then agree with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, field, replace
+
+from web3.contract import Contract
 
 from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.embedded import EmbeddedChain, embedded_account
@@ -154,18 +156,16 @@ def born(terms: Terms = TERMS, nodes: int = 0) -> Life:
 
 def assert_agreement(life: Life) -> None:
     """The folded events say what the contract says."""
-    ledger = life.as_("owner")
+    ledger, contract = life.as_("owner"), _contract(life)
     snapshot, timeline = read_timeline(ledger)
     state = snapshot.round
     assert (timeline.plan, timeline.initial) == (ledger.plan(), INITIAL)
     assert (timeline.owner, timeline.header) == (ledger.owner(), snapshot.header)
     assert (timeline.open_number, timeline.opening) == (state.number, state.opening)
     assert (timeline.terms, timeline.history) == (snapshot.terms, snapshot.history)
-    assert timeline.pending_terms == _pending_terms(life, snapshot)
+    assert timeline.pending_terms == _pending_terms(contract, snapshot)
     assert timeline.complete == (state.number > snapshot.terms.rounds)
-    members = {node: ledger.member(node) for node in NODES}
-    accounts = {node: member.account for node, member in members.items() if member}
-    assert timeline.members == accounts
+    assert timeline.members == dict(_accounts(contract))
     standing = {node: ledger.local_weight(node) for node in NODES}
     updates = {node: update for node, update in standing.items() if update}
     assert (timeline.open_round.updates if timeline.open_round else {}) == updates
@@ -186,9 +186,20 @@ def _assert_the_round_agrees(snapshot: Snapshot, timeline: Timeline) -> None:
     assert len(counting) == state.attested
 
 
-def _pending_terms(life: Life, snapshot: Snapshot) -> Terms:
-    """The terms of the next opening, as the contract has them."""
+def _contract(life: Life) -> Contract:
     abi = federation_artifact().abi
-    contract = life.chain.web3.eth.contract(address=life.federation, abi=abi)
+    return life.chain.web3.eth.contract(address=life.federation, abi=abi)
+
+
+def _accounts(contract: Contract) -> Iterator[tuple[int, str]]:
+    """Whoever is registered, as the contract has it."""
+    for node in NODES:
+        account = contract.functions.node(node).call()[0]
+        if int(account, 16):
+            yield node, account
+
+
+def _pending_terms(contract: Contract, snapshot: Snapshot) -> Terms:
+    """The terms of the next opening, as the contract has them."""
     pending = Terms(*contract.functions.pendingTerms().call())
     return pending if any(astuple(pending)) else snapshot.terms
