@@ -10,7 +10,7 @@ from benchmarks.gas import FIGURES, encoded, measure
 UPDATE_BAR, CLOSE_BAR = 50_000, 55_000
 DRIFT = 200
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # tracing would double its time
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from tests.contracts.situations import SITUATIONS
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # tracing would double its minutes, and it is about the contract
 @pytest.mark.timeout(1800)
 def test_contract_and_reference_agree_whatever_happens() -> None:
     FederationMachine.reached.clear()
