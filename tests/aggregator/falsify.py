@@ -13,7 +13,7 @@ from fl_node.cid import Cid
 from fl_node.report import Observed, Report
 from fl_node.rounds import global_metadata
 from fl_node.weights import Weights
-from tests.small_federation import SmallFederation
+from tests.small_federation import INITIAL, SmallFederation
 
 OBSERVED = Observed("0x" + "0" * 40, {}, {}, {}, {})
 
@@ -79,3 +79,11 @@ def other_bytes(content: bytes) -> Lie:
         return Forgery(content, Report(report, OBSERVED).encode())
 
     return lie
+
+
+def none_at_all(outcome: Recomputed, _updates: Mapping[int, Weights]) -> Forgery:
+    return Forgery(outcome.weights.encode(), None)
+
+
+def puts_the_base(outcome: Recomputed, _updates: Mapping[int, Weights]) -> Forgery:
+    return honest_about(outcome, Weights(INITIAL, global_metadata()))

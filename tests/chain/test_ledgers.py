@@ -8,7 +8,8 @@ from web3 import Web3
 from fl_node.chain import ethereum
 from fl_node.chain.embedded import EmbeddedChain
 from fl_node.errors import LedgerError, RevertedError
-from tests.chain.ledger_behaviour import ROLES, LedgerBehaviour, Scene, address, deployed
+from tests.chain.ledger_behaviour import LedgerBehaviour
+from tests.chain.scene import ROLES, Scene, address, deployed
 from tests.small_federation import Clock
 
 
