@@ -1,10 +1,11 @@
-"""What the stateful test draws, and when its rules apply."""
+"""What the stateful test draws, and when its steps make sense."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.contracts.reference import Reference, Terms
+from tests.contracts.player import Player
+from tests.contracts.reference import Terms
 from tests.contracts.sandbox import HEADER, OWNER, STRANGER, digest
 
 
@@ -31,39 +32,37 @@ terms = st.builds(
 )
 
 
-class HasModel(Protocol):
-    """A machine, as far as preconditions look at it."""
-
-    model: Reference
+def always(player: Player) -> bool:
+    return True
 
 
-def not_started(machine: HasModel) -> bool:
-    return machine.model.number == 0
+def not_started(player: Player) -> bool:
+    return player.model.number == 0
 
 
-def started(machine: HasModel) -> bool:
-    return machine.model.number > 0
+def started(player: Player) -> bool:
+    return player.model.number > 0
 
 
-def has_updates(machine: HasModel) -> bool:
-    return machine.model.received() > 0
+def has_updates(player: Player) -> bool:
+    return player.model.received() > 0
 
 
-def has_more_than_the_quorum(machine: HasModel) -> bool:
-    return machine.model.received() > machine.model.terms.quorum
+def has_more_than_the_quorum(player: Player) -> bool:
+    return player.model.received() > player.model.terms.quorum
 
 
-def is_complete(machine: HasModel) -> bool:
-    return machine.model.complete()
+def is_complete(player: Player) -> bool:
+    return player.model.complete()
 
 
-def ends_soon(machine: HasModel) -> bool:
-    return machine.model.number + 1 >= machine.model.terms.rounds
+def ends_soon(player: Player) -> bool:
+    return player.model.number + 1 >= player.model.terms.rounds
 
 
-def has_closed(machine: HasModel) -> bool:
-    return machine.model.number > 1
+def has_closed(player: Player) -> bool:
+    return player.model.number > 1
 
 
-def not_final(machine: HasModel) -> bool:
-    return machine.model.number > 1 and not machine.model.final
+def not_final(player: Player) -> bool:
+    return player.model.number > 1 and not player.model.final
