@@ -156,7 +156,9 @@ def _create(folder: Path, draft: Draft, threads: int) -> Demo:
 
     The settings file is written last: a folder without one holds nothing that is worth keeping.
     """
-    settings = Settings(f"embedded:{JOURNAL}", f"directory:{STORE}", "", draft.source, threads)
+    settings = Settings(
+        f"embedded:{JOURNAL}", f"directory:{STORE}", data=draft.source, threads=threads
+    )
     roles = {number: node_role(number) for number in range(1, draft.plan.nodes + 1)}
     accounts = {role: embedded_account(role) for role in (OWNER, HEADER, *roles.values())}
     store = open_store(folder, settings)

@@ -21,18 +21,35 @@ _NOT_SETTINGS = frozenset({"FLNODE_CACHE", "FLNODE_FOLDER"})
 class Settings:
     """What a node needs to find its federation; no secrets, only where they are.
 
-    :ivar chain: ``embedded:FILE`` for the chain in this process, saved in FILE
-    :ivar store: ``directory:FOLDER``
-    :ivar federation: address of the contract
+    Paths are relative to the folder of the settings file.
+
+    :ivar chain: ``embedded:FILE`` for the chain in this process, saved in FILE; else the URL of a
+        node's JSON-RPC, such as ``http://127.0.0.1:8545``
+    :ivar store: ``directory:FOLDER``, or ``ipfs:`` and the multiaddress of a Kubo node's API, such
+        as ``ipfs:/ip4/127.0.0.1/tcp/5001``
+    :ivar federation: address of the contract; empty before one was deployed or joined
+    :ivar plan: the CID of the plan that this node's owner accepts; no other is trained
     :ivar data: where this node's data comes from, see :func:`fl_node.training.data.load_data`
-    :ivar threads: for TensorFlow; 0 means all cores
+    :ivar threads: for TensorFlow; 0 means the machine's cores divided by ``local_nodes``
+    :ivar local_nodes: how many trainers share this machine
+    :ivar keystore: the account that signs for this node or header
+    :ivar owner_keystore: the account that deploys and administers
+    :ivar password_file: opens both
+    :ivar keep_rounds: how many closed rounds keep their weights in this node's store; 0 means all,
+        and is what audits need
     """
 
     chain: str
     store: str
-    federation: str
+    federation: str = ""
+    plan: str = ""
     data: str = "mnist"
     threads: int = 0
+    local_nodes: int = 1
+    keystore: str = ""
+    owner_keystore: str = ""
+    password_file: str = ""
+    keep_rounds: int = 0
 
 
 def load_settings(
@@ -60,11 +77,13 @@ def load_settings(
 
 
 def save_settings(folder: Path, settings: Settings) -> None:
-    """Write a folder's settings file, whole or not at all.
+    """Write a folder's settings file, whole or not at all, without what equals its default.
 
     :raises SettingsError: when it cannot be written
     """
-    lines = [f"{each.name} = {_toml(getattr(settings, each.name))}" for each in fields(settings)]
+    said = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    told = {each.name for each in fields(settings) if said[each.name] != each.default}
+    lines = [f"{key} = {_toml(value)}" for key, value in said.items() if key in told]
     try:
         write_atomically(folder / FILE_NAME, ["\n".join([*lines, ""]).encode()])
     except OSError as error:

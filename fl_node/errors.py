@@ -64,6 +64,14 @@ class LedgerError(FlnodeError):
     """A chain that cannot do what was asked."""
 
 
+class UnreachableError(LedgerError):
+    """A chain that does not answer, or takes no transactions, for now."""
+
+
+class KeystoreError(FlnodeError):
+    """A keystore or a password that cannot be used, or that others may read."""
+
+
 class RevertedError(LedgerError):
     """The contract refused a call.
 
