@@ -51,7 +51,9 @@ class Measured:
         header = embedded_account("header").address
         values = (digest("plan"), digest("initial"), header, astuple(terms))
         creation = factory.constructor(*values)
-        receipt = transact(self.chain, embedded_account("owner"), creation, DEPLOY_GAS_LIMIT)
+        ((_, receipt),) = transact(
+            self.chain, embedded_account("owner"), [creation], DEPLOY_GAS_LIMIT
+        )
         self.address = str(receipt["contractAddress"])
         self.contract = self.chain.web3.eth.contract(self.address, abi=artifact.abi)
         self.ledger = EthereumLedger(self.chain, self.address)
@@ -62,7 +64,8 @@ class Measured:
         if function in ("setGlobalWeight", "attest"):
             values = (*values, self.contract.functions.history().call())
         call = self.contract.functions[function](*values)
-        return transact(self.chain, embedded_account(role), call, DEPLOY_GAS_LIMIT)["gasUsed"]
+        ((_, receipt),) = transact(self.chain, embedded_account(role), [call], DEPLOY_GAS_LIMIT)
+        return receipt["gasUsed"]
 
     def register(self, node: int) -> int:
         """Register a node."""

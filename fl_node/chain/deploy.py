@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from eth_account.signers.local import LocalAccount
 
-from fl_node.chain.ethereum import Connection, EthereumLedger, deploy_contract
+from fl_node.chain.connection import Connection
+from fl_node.chain.ethereum import EthereumLedger, deploy_contract
 from fl_node.cid import Cid
 from fl_node.rounds import Terms
 
@@ -28,8 +29,7 @@ def create_federation(
     """
     federation = deploy_contract(connection, owner, plan, initial, header, terms)
     ledger = EthereumLedger(connection, federation, owner)
-    for node, account in nodes.items():
-        ledger.register_node(node, account)
+    ledger.register_nodes(nodes)
     history = ledger.events()[-1].values["history"]
     ledger.set_global_weight(0, initial, None, history)
     return ledger

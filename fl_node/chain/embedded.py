@@ -10,14 +10,15 @@ from eth_account.signers.local import LocalAccount
 from eth_tester import EthereumTester, PyEVMBackend
 from eth_utils import ValidationError, keccak, to_canonical_address
 from web3 import EthereumTesterProvider, Web3
-from web3.types import TxReceipt
+from web3.types import TxParams, TxReceipt, Wei
 
-from fl_node.chain.ethereum import Connection
+from fl_node.chain.connection import Connection
 from fl_node.chain.journal import Journal
 from fl_node.errors import LedgerError
 
 # A chain by London's rules has a difficulty; nobody works for it here.
 DIFFICULTY = 131_072
+_TIP_WEI = Wei(10**9)
 FUNDED = {"balance": 10**24, "nonce": 0, "code": b"", "storage": {}}
 
 
@@ -34,7 +35,10 @@ class EmbeddedChain(Connection):
     by its clock. The journal replayed gives the same blocks, hash for hash.
 
     :ivar web3: JSON-RPC to it
+    :ivar settled_depth: 1, since nobody else makes blocks
     """
+
+    settled_depth = 1
 
     def __init__(
         self,
@@ -118,6 +122,14 @@ class EmbeddedChain(Connection):
             )
         self._next_seconds = seconds
         self._set_header(timestamp=seconds)
+
+    def tip(self) -> Wei:
+        """Offer the usual; nobody collects it here."""
+        return _TIP_WEI
+
+    def refusal(self, _call: TxParams) -> bytes | None:
+        """Find nothing: mining is as cheap as trying."""
+        return None
 
     def revert_data(self, receipt: TxReceipt) -> bytes:
         """Run a mined transaction that failed once more, on the state it met, at its time."""

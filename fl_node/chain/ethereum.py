@@ -1,6 +1,5 @@
 """The federation's contract on any Ethereum chain, over web3; web3's errors end here."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
@@ -15,43 +14,38 @@ from eth_utils.abi import (
     event_abi_to_log_topic,
     function_abi_to_4byte_selector,
 )
+from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
-from web3.contract.contract import ContractConstructor, ContractFunction
 from web3.exceptions import BadFunctionCallOutput, MismatchedABI, Web3Exception
-from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt, Wei
+from web3.types import LogReceipt, TxReceipt
 
 from fl_node.chain.artifact import federation_artifact
+from fl_node.chain.connection import Connection
+from fl_node.chain.event_log import EventLog
 from fl_node.chain.ledger import Ledger, LedgerEvent, Snapshot
+from fl_node.chain.transaction import (
+    Call,
+    Sent,
+    await_receipt,
+    find_receipt,
+    send,
+    send_again,
+    tried,
+)
 from fl_node.cid import Cid
-from fl_node.errors import LedgerError, RevertedError
+from fl_node.errors import LedgerError, RevertedError, UnreachableError
 from fl_node.rounds import Global, Member, Reason, RoundState, Terms, Update
 
 # Above the dearest call in contracts/gas.json: a limit is never estimated, because an estimate
 # sees the last block's clock, by which a deadline that has passed may look open.
 CALL_GAS_LIMIT = 250_000
 DEPLOY_GAS_LIMIT = 6_000_000
-_TIP_WEI = Wei(10**9)
 _NO_DIGEST = bytes(32)
 _ZERO_ADDRESS = "0x" + "00" * 20
 _SHOWN_LETTERS = 300
-
-
-class Connection(ABC):
-    """A chain that one can read and send to.
-
-    :ivar web3: speaks its JSON-RPC
-    """
-
-    web3: Web3
-
-    @abstractmethod
-    def now(self) -> float:
-        """Give the time by which the next block will judge deadlines, in seconds since 1970."""
-
-    @abstractmethod
-    def revert_data(self, receipt: TxReceipt) -> bytes:
-        """Find what a mined transaction that failed gave back: selector and arguments."""
+# What Geth says of blocks that it has not, or not yet again after a restart.
+_BEHIND = ("header not found", "unknown block", "block not found")
 
 
 def deploy_contract(
@@ -67,7 +61,7 @@ def deploy_contract(
     with _web3_errors("a new federation", *arguments):
         factory = connection.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
         creation = factory.constructor(*arguments)
-        receipt = transact(connection, signer, creation, DEPLOY_GAS_LIMIT)
+        ((_, receipt),) = transact(connection, signer, [creation], DEPLOY_GAS_LIMIT)
     return str(receipt["contractAddress"])
 
 
@@ -83,29 +77,22 @@ def checksum_address(text: str) -> str:
 
 
 def transact(
-    connection: Connection,
-    signer: LocalAccount,
-    call: ContractFunction | ContractConstructor,
-    gas_limit: int,
-) -> TxReceipt:
-    """Sign, send, and wait until it is mined.
+    connection: Connection, signer: LocalAccount, calls: Sequence[Call], gas_limit: int
+) -> list[tuple[Sent, TxReceipt]]:
+    """Sign and send calls in order, and wait until all are mined; the first is tried before.
 
-    :raises RevertedError: when the contract refuses, with its error's name and values
+    :raises RevertedError: when the contract refuses one, with its error's name and values
+    :raises UnreachableError: when no block takes them
     """
-    eth = connection.web3.eth
-    base_fee = eth.get_block("latest")["baseFeePerGas"]
-    fields: TxParams = {
-        "from": signer.address,
-        "nonce": eth.get_transaction_count(signer.address),
-        "gas": gas_limit,
-        "chainId": eth.chain_id,
-        "maxPriorityFeePerGas": _TIP_WEI,
-        "maxFeePerGas": Wei(2 * base_fee + _TIP_WEI),
-        "value": Wei(0),
-    }
-    built = cast("dict[str, Any]", call.build_transaction(fields))
-    signed = signer.sign_transaction(built)
-    receipt = eth.wait_for_transaction_receipt(eth.send_raw_transaction(signed.raw_transaction))
+    refusal = connection.refusal(tried(calls[0], signer.address, gas_limit))
+    if refusal is not None:
+        raise _reverted(refusal)
+    sent = send(connection, signer, calls, gas_limit)
+    return [(each, _mined(connection, each)) for each in sent]
+
+
+def _mined(connection: Connection, sent: Sent) -> TxReceipt:
+    receipt = await_receipt(connection, sent)
     if receipt["status"] != 1:
         raise _reverted(connection.revert_data(receipt))
     return receipt
@@ -124,9 +111,9 @@ class EthereumLedger(Ledger):
         """
         self._connection = connection
         self._signer = signer
-        self._blocks: dict[int, int] = {}
-        self._events: list[LedgerEvent] = []
-        self._next_block = 0
+        self._events: dict[tuple[HexBytes, int], LedgerEvent] = {}
+        self._log: EventLog | None = None
+        self._unsettled: list[Sent] = []
         self._found = False
         self.federation = checksum_address(federation)
         self.account = signer.address if signer else None
@@ -188,18 +175,29 @@ class EthereumLedger(Ledger):
         )
 
     def events(self) -> Sequence[LedgerEvent]:
-        """Give all events since the creation; those of blocks that were read are not read again."""
+        """Give all events since the creation, as the chain has them now."""
         with _web3_errors("events"):
-            head = self._connection.web3.eth.block_number
-            if head >= self._next_block:
-                self._events += self._events_to(head)
-                self._next_block = head + 1
-        return tuple(self._events)
+            if self._log is None:
+                depth = self._connection.settled_depth
+                self._log = EventLog(self._connection.web3, self._contract.address, depth)
+            return tuple(self._event(log, self._log) for log in self._log.read())
 
-    def _events_to(self, head: BlockNumber) -> list[LedgerEvent]:
-        address, first = self._contract.address, BlockNumber(self._next_block)
-        span: FilterParams = {"address": address, "fromBlock": first, "toBlock": head}
-        return [self._event(log) for log in self._connection.web3.eth.get_logs(span)]
+    def settle(self) -> bool:
+        """Send own writes again that a re-ordering took out, and forget those that are deep enough.
+
+        :returns: whether all are
+        """
+        with _web3_errors("own transactions"):
+            head = self._connection.web3.eth.block_number if self._unsettled else 0
+            self._unsettled = [sent for sent in self._unsettled if not self._settled(sent, head)]
+        return not self._unsettled
+
+    def _settled(self, sent: Sent, head: int) -> bool:
+        receipt = find_receipt(self._connection, sent)
+        if receipt is None:
+            send_again(self._connection, sent)
+            return False
+        return head - receipt["blockNumber"] + 1 >= self._connection.settled_depth
 
     def set_local_weight(self, update: Update) -> None:
         """Record an update for the open round."""
@@ -223,9 +221,11 @@ class EthereumLedger(Ledger):
         """State which weights this node computed for a global."""
         self._send("attest", node, number, weights.digest, history)
 
-    def register_node(self, node: int, account: str) -> None:
-        """Admit a node; it counts from the next opening."""
-        self._send("registerNode", node, checksum_address(account))
+    def register_nodes(self, accounts: Mapping[int, str]) -> None:
+        """Admit nodes; their transactions may share a block."""
+        members = [(node, checksum_address(account)) for node, account in accounts.items()]
+        if members:
+            self._send_all("registerNode", members)
 
     def replace_node(self, node: int, account: str) -> None:
         """Give a node another account, at once."""
@@ -272,7 +272,7 @@ class EthereumLedger(Ledger):
         self._found = True
 
     def _missing(self) -> LedgerError:
-        return LedgerError(
+        return UnreachableError(
             f"no federation at {self.federation} on chain {self.chain_id}: check both"
         )
 
@@ -286,28 +286,33 @@ class EthereumLedger(Ledger):
         found = self._read("getLocalWeight", node, block=block)
         return dict(zip(_local_weight_fields(), found, strict=True))
 
-    def _event(self, log: LogReceipt) -> LedgerEvent:
+    def _event(self, log: LogReceipt, source: EventLog) -> LedgerEvent:
+        place = (log["blockHash"], log["logIndex"])
+        if place not in self._events:
+            self._events[place] = self._decoded(log, source.timestamp(log))
+        return self._events[place]
+
+    def _decoded(self, log: LogReceipt, timestamp: int) -> LedgerEvent:
         name = _event_names()[bytes(log["topics"][0])]
         arguments = self._contract.events[name]().process_log(log)["args"]
-        order = _event_fields(name)
-        values = {field: _plain(arguments[field]) for field in order}
-        block = log["blockNumber"]
-        return LedgerEvent(name, values, block, self._timestamp(block))
-
-    def _timestamp(self, block: int) -> int:
-        if block not in self._blocks:
-            self._blocks[block] = self._connection.web3.eth.get_block(block)["timestamp"]
-        return self._blocks[block]
+        values = {field: _plain(arguments[field]) for field in _event_fields(name)}
+        return LedgerEvent(name, values, log["blockNumber"], timestamp)
 
     def _send(self, function: str, *arguments: object) -> None:
+        self._send_all(function, [arguments])
+
+    def _send_all(self, function: str, argument_lists: Sequence[tuple[object, ...]]) -> None:
         if self._signer is None:
             raise LedgerError(
                 f"{function} was asked of a ledger without an account: give a keystore"
             )
-        with _web3_errors(function, *arguments):
+        with _web3_errors(function, *argument_lists):
             self._require_contract()
-            call = self._contract.functions[function](*arguments)
-            transact(self._connection, self._signer, call, CALL_GAS_LIMIT)
+            bound = self._contract.functions[function]
+            calls = [bound(*arguments) for arguments in argument_lists]
+            transacted = transact(self._connection, self._signer, calls, CALL_GAS_LIMIT)
+        if self._connection.settled_depth > 1:
+            self._unsettled += [sent for sent, _ in transacted]
 
 
 @contextmanager
@@ -322,7 +327,14 @@ def _web3_errors(asked: str, *arguments: object) -> Iterator[None]:
         ) from error
     except (Web3Exception, OSError) as error:  # a connection that fails is an OSError
         found = " ".join(str(error).split())[:_SHOWN_LETTERS]
-        raise LedgerError(f"{asked} was asked of the chain, found: {found}") from error
+        message = f"{asked} was asked of the chain, found: {found}"
+        raise (UnreachableError if _passes(error) else LedgerError)(message) from error
+
+
+def _passes(error: Exception) -> bool:
+    """Tell a node that is away or behind, which passes, from one that refuses."""
+    text = str(error).lower()
+    return isinstance(error, OSError) or any(phrase in text for phrase in _BEHIND)
 
 
 def _round_state(opened: tuple[Any, ...], terms: Terms) -> RoundState:

@@ -80,6 +80,13 @@ class Ledger(ABC):
         """Give the time by which deadlines are judged, in seconds since 1970."""
 
     @abstractmethod
+    def settle(self) -> bool:
+        """See that own writes stay on the chain, sending again what a re-ordering took out.
+
+        :returns: whether all are so deep that none can be taken out any more
+        """
+
+    @abstractmethod
     def set_local_weight(self, update: Update) -> None:
         """Record an update for the open round."""
 
@@ -100,8 +107,12 @@ class Ledger(ABC):
         """State which weights this node computed for a global."""
 
     @abstractmethod
+    def register_nodes(self, accounts: Mapping[int, str]) -> None:
+        """Admit nodes, given by number, with their accounts; they count from the next opening."""
+
     def register_node(self, node: int, account: str) -> None:
-        """Admit a node; it counts from the next opening."""
+        """Admit one node."""
+        self.register_nodes({node: account})
 
     @abstractmethod
     def replace_node(self, node: int, account: str) -> None:

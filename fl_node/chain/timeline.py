@@ -161,11 +161,11 @@ def read_timeline(ledger: Ledger) -> tuple[Snapshot, Timeline]:
     """
     snapshot, events = read_events(ledger)
     known = _folded.get(ledger)
-    if known is not None and list(events[known.count - 1 : known.count]) == [known.newest]:
-        timeline = reduce(_followed, events[known.count :], known.timeline)
-    else:
+    if known is not None and events[: len(known.events)] == known.events:
+        timeline = reduce(_followed, events[len(known.events) :], known.timeline)
+    else:  # for the first time, or after the chain's newest blocks were replaced
         timeline = timeline_of(events)
-    _folded[ledger] = _Folded(len(events), events[-1], timeline)
+    _folded[ledger] = _Folded(events, timeline)
     return snapshot, timeline
 
 
@@ -173,8 +173,7 @@ def read_timeline(ledger: Ledger) -> tuple[Snapshot, Timeline]:
 class _Folded:
     """How far a ledger's events were folded: a step does not begin at the creation again."""
 
-    count: int
-    newest: LedgerEvent
+    events: Sequence[LedgerEvent]
     timeline: Timeline
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from fl_node.chain.connection import Connection
 from fl_node.chain.embedded import embedded_account
-from fl_node.chain.ethereum import Connection, EthereumLedger, deploy_contract
+from fl_node.chain.ethereum import EthereumLedger, deploy_contract
 from fl_node.chain.ledger import Ledger
 from fl_node.cid import Cid
 from fl_node.rounds import Terms, Update
