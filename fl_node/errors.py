@@ -48,6 +48,10 @@ class StoreError(FlnodeError):
     """A store that cannot do what was asked."""
 
 
+class StoreUnreachableError(StoreError):
+    """A store whose daemon does not answer, for now."""
+
+
 class UnavailableError(StoreError):
     """The store has no such bytes, or not in time."""
 
@@ -72,6 +76,14 @@ class KeystoreError(FlnodeError):
     """A keystore or a password that cannot be used, or that others may read."""
 
 
+class DaemonError(FlnodeError):
+    """A daemon that cannot be found, built, started or spoken to."""
+
+
+class NetworkError(FlnodeError):
+    """A private network's folder that is not as it should be, or a change it cannot take."""
+
+
 class RevertedError(LedgerError):
     """The contract refused a call.
 
@@ -84,3 +96,14 @@ class RevertedError(LedgerError):
         self.values = values
         shown = ", ".join(str(value) for value in values)
         super().__init__(f"the contract refused the call: {name}({shown})")
+
+
+class StoppedError(FlnodeError):
+    """A signal asked the process to end.
+
+    :ivar signal: its number
+    """
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+        super().__init__(f"stopped by signal {signal}")

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from fl_node.cache import cache_folder
 from fl_node.errors import DataError
 from fl_node.files import write_atomically
 from fl_node.training.sources import FetchError, Source, keras_source, npm_source
@@ -62,13 +62,6 @@ BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType(
         ),
     }
 )
-
-
-def cache_folder() -> Path:
-    """Give the folder for what can be fetched again: ``$FLNODE_CACHE``, else the user's cache."""
-    chosen = os.environ.get("FLNODE_CACHE")
-    general = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(chosen or f"{general}/flnode").expanduser()
 
 
 def load_images(which: BuiltIn, *, test: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from fl_node.errors import DataError
-from fl_node.training.builtin import BUILT_IN, BuiltIn, cache_folder, load_images
+from fl_node.training.builtin import BUILT_IN, BuiltIn, load_images
 from fl_node.training.data import load_data, load_test_data
 from fl_node.training.sources import FetchError, idx_files, keras_source, npm_source
 from tests.training.small_models import draft_of
@@ -75,16 +75,6 @@ def test_a_lock_that_another_process_keeps_is_named(cache, monkeypatch) -> None:
     cache.mkdir(parents=True)
     with FileLock(cache / "lock"), pytest.raises(DataError, match=r"another process holds .*lock"):
         load_images(tiny(Counting(tiny_files())), test=False)
-
-
-def test_the_cache_follows_the_environment(monkeypatch) -> None:
-    monkeypatch.setenv("FLNODE_CACHE", "/a/b")
-    assert cache_folder() == Path("/a/b")
-    monkeypatch.delenv("FLNODE_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert cache_folder() == Path("/x/flnode")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "flnode"
 
 
 def test_npm_gives_the_files_of_a_package(tmp_path) -> None:

@@ -1,0 +1,1 @@
+"""A private network: its daemons, its folders, and what keeps them running."""

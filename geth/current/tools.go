@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools makes the module require the daemon that it pins.
+package tools
+
+import _ "github.com/ethereum/go-ethereum/cmd/geth"
