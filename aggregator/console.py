@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from aggregator.attest import Attested
 from aggregator.close import Closed, Rejected
 from fl_node.report import Recomputable
 from fl_node.training.participate import Participation, Submitted, Waiting
@@ -71,24 +72,51 @@ class ConsoleWatcher:
         if isinstance(outcome, Submitted) and outcome.twin:
             self.say(f"node {node}: another process signs for it; its update is taken over")
 
-    def closed(self, outcome: Closed, nodes: int) -> None:
+    def closed(self, outcome: Closed) -> None:
         """Print a round's line; a round that ended on a subset says so."""
         if not self._headed:
             self.say(_HEADING)
             self._headed = True
         for rejected in outcome.rejected:
             self.say(rejection_line(rejected))
-        self.say(round_line(outcome, nodes))
+        self.say(round_line(outcome))
 
 
-def round_line(outcome: Closed, nodes: int) -> str:
+class RoleWatcher(ConsoleWatcher):
+    """Prints what one resident role does, as it does it."""
+
+    def participated(self, node: int, outcome: Participation) -> None:
+        """Say what was sent."""
+        super().participated(node, outcome)
+        if isinstance(outcome, Submitted):
+            update = outcome.update
+            self.say(
+                f"round {update.round}: sent {update.weights}, trained on {update.samples:,} "
+                f"samples from global {update.base}"
+            )
+
+    def attested(self, node: int, word: Attested) -> None:
+        """Say whether the recomputed global is the one on the chain."""
+        found = "the same" if word.agrees else f"{word.found} on the chain, A DISPUTE: flnode audit"
+        self.say(f"round {word.number}: node {node} recomputed {word.expected}, {found}")
+
+    def rejected(self, rejected: Rejected) -> None:
+        """Say at once which update was rejected and why: its node may send another."""
+        self.say(rejection_line(rejected))
+
+    def waits_for(self, reason: str) -> None:
+        """Say for what the role waits."""
+        self.say(f"waiting: {reason}")
+
+
+def round_line(outcome: Closed) -> str:
     """Give a closed round in one line of the table."""
     done, metrics = outcome.report.recomputable, outcome.report.observed.metrics
     accuracy, loss = metrics.get("accuracy"), metrics.get("loss")
     shown = "-" if accuracy is None else f"{100 * accuracy:.2f} %"
     line = (
         f"{done.round:>5}  {shown:>8}  {'-' if loss is None else format(loss, '.4f'):>7}  "
-        f"{f'{len(done.admitted)} of {nodes}':<12}  {done.weights}"
+        f"{f'{len(done.admitted)} of {_expected(done)}':<12}  {done.weights}"
     )
     return line + _absent(done)
 
@@ -100,6 +128,11 @@ def rejection_line(rejected: Rejected) -> str:
         f"round {update.round}: node {update.node} rejected as {refusal.reason.label}: "
         f"{refusal.found}"
     )
+
+
+def _expected(done: Recomputable) -> int:
+    in_or_out = {each.node for each in done.admitted} | {each.node for each in done.rejected}
+    return len(in_or_out | set(done.missing))
 
 
 def _absent(done: Recomputable) -> str:

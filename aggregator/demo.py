@@ -42,7 +42,7 @@ class Watcher(Protocol):
     def participated(self, node: int, outcome: Participation) -> None:
         """A node did its step."""
 
-    def closed(self, outcome: Closed, nodes: int) -> None:
+    def closed(self, outcome: Closed) -> None:
         """The header closed a round."""
 
 
@@ -196,7 +196,7 @@ def run_rounds(demo: Demo, job: Job, watcher: Watcher) -> None:
         if isinstance(outcome, AllClosed):
             return
         if isinstance(outcome, Closed):
-            watcher.closed(outcome, len(participants))
+            watcher.closed(outcome)
             _attest(participants)
         elif not any(moved) and not outcome.rejected:
             _let_time_pass(demo, outcome)

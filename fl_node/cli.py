@@ -10,12 +10,15 @@ from fl_node import __version__
 from fl_node.errors import FlnodeError
 
 COMMANDS = {
+    "aggregate": "aggregator.roles_command:aggregate",
     "audit": "aggregator.command:audit",
     "demo": "aggregator.command:demo",
+    "deploy": "aggregator.roles_command:deploy",
     "evaluate": "fl_node.command:evaluate",
     "export": "fl_node.command:export",
     "plot": "fl_node.command:plot",
     "status": "fl_node.command:status",
+    "train": "aggregator.roles_command:train",
 }
 _INTERRUPTED = 130
 

@@ -12,6 +12,7 @@ from fl_node.errors import SettingsError
 from fl_node.files import write_atomically
 
 FILE_NAME = "flnode.toml"
+DEVNET = "devnet"
 ENVIRONMENT_PREFIX = "FLNODE_"
 # Where downloads go, and where the settings are: no settings of a federation.
 _NOT_SETTINGS = frozenset({"FLNODE_CACHE", "FLNODE_FOLDER"})
@@ -50,6 +51,18 @@ class Settings:
     owner_keystore: str = ""
     password_file: str = ""
     keep_rounds: int = 0
+
+
+def settings_folder(folder: Path | None, host: str) -> Path:
+    """Find the folder of a host's settings: one that has them itself, or a network's part of it.
+
+    :param folder: as the user named it; None looks here, then in the network that `make devnet`
+        makes here
+    :param host: such as ``header`` or ``node-1``
+    """
+    places = [folder] if folder is not None else [Path(), Path(DEVNET)]
+    candidates = [found for place in places for found in (place, place / host)]
+    return next((found for found in candidates if (found / FILE_NAME).is_file()), candidates[0])
 
 
 def load_settings(

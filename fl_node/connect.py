@@ -1,44 +1,110 @@
 """From a node's settings to its ledger and its store."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fl_node.chain.ledger import Ledger
-from fl_node.config import Settings, load_settings
+from fl_node.config import Settings, load_settings, settings_folder
 from fl_node.errors import SettingsError
 from fl_node.federation import Federation, open_federation
 from fl_node.store.directory import DirectoryStore
 from fl_node.store.store import Store
 
-EMBEDDED = "embedded"
-DIRECTORY = "directory"
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+    from fl_node.chain.connection import Connection
+
+HEADER = "header"
+EMBEDDED, DIRECTORY, IPFS = "embedded:", "directory:", "ipfs:"
+_URLS = ("http://", "https://")
+_CACHE = "cache"
 
 
-def connect(folder: Path) -> tuple[Settings, Federation]:
+def connect(folder: Path | None, host: str = HEADER) -> tuple[Settings, Federation]:
     """Open the federation that a folder's settings name, for reading.
 
     :raises FlnodeError: when settings, chain or store are not there or not whole
     """
-    settings = load_settings(folder)
-    federation = open_federation(open_ledger(folder, settings), open_store(folder, settings))
+    found = settings_folder(folder, host)
+    settings = load_settings(found)
+    federation = open_federation(open_ledger(found, settings), open_store(found, settings))
     return settings, federation
 
 
-def open_ledger(folder: Path, settings: Settings) -> Ledger:
-    """Open the chain that the settings name; relative paths start at their folder."""
-    from fl_node.chain.embedded import EmbeddedChain
+def open_ledger(folder: Path, settings: Settings, signer: "LocalAccount | None" = None) -> Ledger:
+    """Open the contract that the settings name.
+
+    :param signer: writes are sent from this account; none reads only
+    :raises SettingsError: when no federation was deployed or joined yet
+    """
     from fl_node.chain.ethereum import EthereumLedger
 
-    path = _place("chain", settings.chain, EMBEDDED)
-    return EthereumLedger(EmbeddedChain.load(folder / path), settings.federation)
+    if not settings.federation:
+        raise SettingsError(
+            f"{folder} belongs to no federation yet: flnode deploy PLAN.toml makes one, "
+            "flnode join ADDRESS enters one"
+        )
+    return EthereumLedger(open_chain(folder, settings), settings.federation, signer)
+
+
+def open_chain(folder: Path, settings: Settings) -> "Connection":
+    """Open the chain that the settings name; a relative path starts at their folder."""
+    from fl_node.chain.embedded import EmbeddedChain
+    from fl_node.chain.rpc import RpcConnection
+
+    if settings.chain.startswith(_URLS):
+        return RpcConnection(settings.chain)
+    path = settings.chain.removeprefix(EMBEDDED)
+    if path in {settings.chain, ""}:
+        raise SettingsError(
+            "setting 'chain' must be embedded:FILE or the URL of a node's JSON-RPC, such as "
+            f"http://127.0.0.1:8545; found {settings.chain!r}"
+        )
+    return EmbeddedChain.load(folder / path)
 
 
 def open_store(folder: Path, settings: Settings) -> Store:
-    """Open the store that the settings name; relative paths start at their folder."""
-    return DirectoryStore(folder / _place("store", settings.store, DIRECTORY))
+    """Open the store that the settings name; a relative path starts at their folder."""
+    for kind in (DIRECTORY, IPFS):
+        place = settings.store.removeprefix(kind)
+        if place not in {settings.store, ""}:
+            return _ipfs(place, folder) if kind == IPFS else DirectoryStore(folder / place)
+    raise SettingsError(
+        "setting 'store' must be directory:FOLDER or ipfs:MULTIADDRESS, such as "
+        f"ipfs:/ip4/127.0.0.1/tcp/5001; found {settings.store!r}"
+    )
 
 
-def _place(key: str, value: str, kind: str) -> str:
-    found, _, path = value.partition(":")
-    if found != kind or not path:
-        raise SettingsError(f"setting {key!r} must be {kind}:PATH, found {value!r}")
-    return path
+def open_signer(folder: Path, settings: Settings, key: str = "keystore") -> "LocalAccount":
+    """Open the account that a setting names.
+
+    :param key: ``keystore`` or ``owner_keystore``
+    :raises SettingsError: when the settings name none
+    :raises KeystoreError: when it cannot be opened
+    """
+    from fl_node.chain.accounts import open_account, read_password
+
+    for needed in (key, "password_file"):
+        if not getattr(settings, needed):
+            raise SettingsError(
+                f"setting {needed!r} is missing in {folder}: flnode keys new FILE makes an account"
+            )
+    password = read_password(folder / settings.password_file)
+    return open_account(folder / getattr(settings, key), password)
+
+
+def threads_of(settings: Settings) -> int:
+    """Give the threads for TensorFlow: as set, else this node's share of the machine's cores."""
+    return settings.threads or max(1, _cores() // max(1, settings.local_nodes))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ipfs(address: str, folder: Path) -> Store:
+    from fl_node.store.ipfs import IpfsStore
+
+    return IpfsStore(address, folder / _CACHE)

@@ -14,14 +14,13 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def with_folder(command: _Command) -> _Command:
-    """Add ``--folder``: where the federation's settings are."""
+    """Add ``--folder``: where the settings are, of one host or of a network of several."""
     return click.option(
         "--folder",
         "-C",
         type=click.Path(path_type=Path, file_okay=False),
-        default=Path(),
         envvar="FLNODE_FOLDER",
-        help="The folder with the federation's flnode.toml; default: the current one.",
+        help="The folder with flnode.toml, or a network's; default: here, then ./devnet.",
     )(command)
 
 

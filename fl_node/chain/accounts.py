@@ -2,11 +2,15 @@
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from filelock import FileLock, Timeout
 
+from fl_node.cache import cache_folder
 from fl_node.canonical import parse_json
 from fl_node.errors import CanonicalError, KeystoreError
 from fl_node.files import write_atomically
@@ -84,6 +88,23 @@ def address_of(path: Path) -> str:
     if not isinstance(found, str):
         raise KeystoreError(f"{path} is no keystore: it names no address")
     return "0x" + found.removeprefix("0x")
+
+
+@contextmanager
+def lock_account(address: str) -> Iterator[None]:
+    """Keep other processes of this machine's user from signing as the same account.
+
+    :raises KeystoreError: when one does
+    """
+    folder = cache_folder() / "accounts"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / f"{address.lower()}.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise KeystoreError(
+            f"another process on this machine signs as {address}: stop it, or wait until it ends"
+        ) from error
 
 
 def _read(path: Path) -> dict[str, object]:

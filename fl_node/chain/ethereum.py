@@ -131,9 +131,15 @@ class EthereumLedger(Ledger):
         """Give the account that deployed the federation."""
         return str(self._read("owner"))
 
+    def head(self) -> bytes:
+        """Give the newest block's hash."""
+        with _web3_errors("its newest block"):
+            return bytes(self._connection.web3.eth.get_block("latest")["hash"])
+
     def now(self) -> float:
         """Give the time by which the next block will judge deadlines."""
-        return self._connection.now()
+        with _web3_errors("its clock"):
+            return self._connection.now()
 
     def snapshot(self) -> Snapshot:
         """Read what the contract holds now; all of it at one block."""

@@ -76,6 +76,10 @@ class Ledger(ABC):
         """Give all events of the contract since its creation, in order."""
 
     @abstractmethod
+    def head(self) -> bytes:
+        """Name the newest block: nothing has happened while it is the same, but time passing."""
+
+    @abstractmethod
     def now(self) -> float:
         """Give the time by which deadlines are judged, in seconds since 1970."""
 

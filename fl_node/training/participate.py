@@ -11,7 +11,7 @@ from fl_node.canonical import finite_or_null
 from fl_node.chain.ledger import Snapshot
 from fl_node.chain.timeline import RoundLog, read_timeline
 from fl_node.cid import Cid
-from fl_node.errors import LedgerError, RevertedError
+from fl_node.errors import LedgerError, RevertedError, UnreachableError
 from fl_node.federation import Federation
 from fl_node.rounds import (
     MAX_ATTEMPTS,
@@ -78,6 +78,11 @@ class Submitted:
     update: Update
     twin: bool = False
 
+    @property
+    def prepared(self) -> Prepared:
+        """What to send again if it should stand no more."""
+        return Prepared(self.update.base, self.update.weights, self.update.samples)
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -109,7 +114,7 @@ def participate(
 ) -> Participation:
     """Do the one thing that is due for a node.
 
-    :param prepared: what the step before could not send, as its `Waiting` gave it
+    :param prepared: what the step before stored, as its `Waiting` or `Submitted` gave it
     :raises LedgerError: when the node is not registered, or not with this account
     """
     snapshot, timeline = read_timeline(participant.federation.ledger)
@@ -205,6 +210,8 @@ def _send(participant: Participant, number: int, prepared: Prepared) -> Particip
         participant.federation.ledger.set_local_weight(update)
     except RevertedError as error:
         return _refused(participant, update, prepared, error)
+    except UnreachableError as error:
+        return Waiting(number, str(error), prepared)
     return Submitted(update)
 
 

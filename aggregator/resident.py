@@ -1,0 +1,177 @@
+"""Roles that stay: a step whenever the chain has news, until the last round is closed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from aggregator.attest import Attested, attest
+from aggregator.close import AllClosed, Closed, Closer, NotDue, Rejected, close
+from aggregator.restore import restore_latest
+from fl_node.errors import UnavailableError
+from fl_node.federation import Federation
+from fl_node.patience import Patience
+from fl_node.rounds import Update
+from fl_node.training.local import TrainingProgress
+from fl_node.training.participate import (
+    Complete,
+    Participant,
+    Participation,
+    Prepared,
+    Submitted,
+    Waiting,
+    participate,
+)
+
+_SETTLING_SECONDS = 0.5
+
+
+class TrainerWatcher(Protocol):
+    """Is told what a trainer does."""
+
+    def training(self, node: int, progress: TrainingProgress) -> None:
+        """It trains."""
+
+    def participated(self, node: int, outcome: Participation) -> None:
+        """It did its step."""
+
+    def attested(self, node: int, word: Attested) -> None:
+        """It recomputed a global and said so."""
+
+    def closed(self, outcome: Closed) -> None:
+        """It closed a round in the header's place."""
+
+
+class HeaderWatcher(Protocol):
+    """Is told what the header does."""
+
+    def closed(self, outcome: Closed) -> None:
+        """It closed a round."""
+
+    def rejected(self, rejected: Rejected) -> None:
+        """It rejected an update; the round stays open."""
+
+
+@dataclass
+class TrainerRole:
+    """One node: trains, sends, attests, and closes when the header does not within the grace.
+
+    :ivar closer: the same account as the participant's
+    :ivar sent: the updates of this process, in order
+    """
+
+    participant: Participant
+    closer: Closer
+    patience: Patience
+    watcher: TrainerWatcher
+    sent: list[Update] = field(default_factory=list)
+    _prepared: Prepared | None = None
+
+    def run(self, *, once: bool = False) -> None:
+        """Do every step that comes due until the last round is closed, or one update is sent.
+
+        :raises StoppedError: when a signal came between two steps, or while training
+        """
+        _stay(self.participant.federation, self.patience, lambda: self._step(once))
+
+    def _step(self, once: bool) -> bool:
+        """Tell whether there is more to do."""
+        self._attest()
+        outcome = participate(self.participant, self._progress, self._prepared)
+        self.watcher.participated(self.participant.node, outcome)
+        if isinstance(outcome, Submitted):
+            self._prepared = outcome.prepared
+            self.sent.append(outcome.update)
+            return not once
+        if isinstance(outcome, Waiting):
+            self._prepared = outcome.prepared
+            self.patience.waits_for(f"round {outcome.round}: {outcome.reason}")
+            self._stand_in()
+        return not isinstance(outcome, Complete)
+
+    def _progress(self, progress: TrainingProgress) -> None:
+        self.patience.check()
+        self.watcher.training(self.participant.node, progress)
+
+    def _attest(self) -> None:
+        """Say what this node gets for the latest global, where the terms ask for it."""
+        federation, node = self.participant.federation, self.participant.node
+        if federation.ledger.snapshot().terms.finality:
+            word = attest(federation, node)
+            if word is not None:
+                self.watcher.attested(node, word)
+
+    def _stand_in(self) -> None:
+        outcome = close(self.closer)
+        if isinstance(outcome, Closed):
+            self.watcher.closed(outcome)
+
+
+@dataclass
+class HeaderRole:
+    """The header: rejects what is inadmissible, closes what is due.
+
+    :ivar closed: the rounds that this process closed, in order
+    """
+
+    closer: Closer
+    patience: Patience
+    watcher: HeaderWatcher
+    closed: list[Closed] = field(default_factory=list)
+
+    def run(self, *, once: bool = False) -> None:
+        """Do every step that comes due until the last round is closed, or one round is.
+
+        :raises StoppedError: when a signal came between two steps
+        """
+        _stay(self.closer.federation, self.patience, lambda: self._step(once))
+
+    def _step(self, once: bool) -> bool:
+        outcome = close(self.closer)
+        if isinstance(outcome, NotDue):
+            self._wait(outcome)
+        if isinstance(outcome, Closed):
+            self.closed.append(outcome)
+            self.watcher.closed(outcome)
+            return not once
+        return not isinstance(outcome, AllClosed)
+
+    def _wait(self, outcome: NotDue) -> None:
+        for rejected in outcome.rejected:
+            self.watcher.rejected(rejected)
+        self.patience.waits_for(_waiting_line(outcome))
+
+
+def _waiting_line(outcome: NotDue) -> str:
+    if outcome.round == 0:
+        return "the owner has not put global 0 yet"
+    missing = ", ".join(map(str, outcome.missing)) or "none"
+    until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(outcome.deadline))
+    return (
+        f"round {outcome.round}: {outcome.received} updates are in, missing nodes: {missing}; the "
+        f"quorum is enough from {until} on"
+    )
+
+
+def _stay(federation: Federation, patience: Patience, step: Callable[[], bool]) -> None:
+    """Repeat a step with every block until it says that there is no more; then settle."""
+    more = True
+    while more:
+        head, more = patience.until(lambda: _stepped(federation, step))
+        if more:
+            patience.until(partial(patience.until_news, federation.ledger, head))
+    while not patience.until(federation.ledger.settle):
+        patience.pause(_SETTLING_SECONDS)
+
+
+def _stepped(federation: Federation, step: Callable[[], bool]) -> tuple[bytes, bool]:
+    """Do a step, and give the block before it: what the step itself brought is news, too."""
+    head = federation.ledger.head()
+    federation.ledger.settle()
+    try:
+        return head, step()
+    except UnavailableError:
+        if not restore_latest(federation):
+            raise
+        return b"", True
