@@ -1,0 +1,185 @@
+"""Roles that stay, on a chain whose time passes while they wait."""
+
+import os
+import signal
+
+import pytest
+
+from aggregator.close import Closed
+from aggregator.resident import HeaderRole, TrainerRole
+from aggregator.restore import restore_latest
+from fl_node.errors import StoppedError
+from fl_node.patience import Patience
+from fl_node.rounds import Terms
+from tests.small_federation import SmallFederation, evaluated, silent, small_federation
+
+
+class Watcher:
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object]] = []
+
+    def training(self, node, progress):
+        self.told.append(("training", node))
+
+    def participated(self, node, outcome):
+        self.told.append((type(outcome).__name__, node))
+
+    def attested(self, node, word):
+        self.told.append(("attested", word))
+
+    def closed(self, outcome):
+        self.told.append(("closed", outcome.model.number))
+
+    def rejected(self, rejected):
+        self.told.append(("rejected", rejected.update.node))
+
+
+class Passing(Patience):
+    """Lets the chain's time pass instead of waiting, and others act meanwhile."""
+
+    def __init__(self, small: SmallFederation, *acts) -> None:
+        super().__init__(silent)
+        self.small, self.acts = small, list(acts)
+
+    def until_news(self, ledger, head):
+        self.check()
+        if self.acts:
+            self.acts.pop(0)()
+        self.small.pass_seconds(100)
+
+
+def trainer(small: SmallFederation, node: int, *acts) -> TrainerRole:
+    closer = small.closer(f"node {node}")
+    return TrainerRole(small.participant(node), closer, Passing(small, *acts), Watcher())
+
+
+def header(small: SmallFederation, *acts) -> HeaderRole:
+    return HeaderRole(small.closer(), Passing(small, *acts), Watcher())
+
+
+@pytest.fixture
+def small(tmp_path):
+    return small_federation(tmp_path, terms=Terms(rounds=3, round_seconds=3600, grace_seconds=600))
+
+
+def test_once_is_one_update_and_one_round(small):
+    for node in (1, 2):
+        role = trainer(small, node)
+        role.run(once=True)
+        assert [update.round for update in role.sent] == [1]
+    role = header(small)
+    role.run(once=True)
+    assert [closed.model.number for closed in role.closed] == [1]
+    assert small.timeline().open_number == 2
+
+
+def test_roles_stay_until_the_last_round_is_closed(small):
+    first = trainer(small, 1)
+
+    def others():
+        trainer(small, 2).run(once=True)
+        header(small).run(once=True)
+
+    first.patience.acts = [others] * 3
+    first.run()
+    assert [update.round for update in first.sent] == [1, 2, 3]
+    assert small.timeline().complete
+    assert first.watcher.told[-1] == ("Complete", 1)
+    for role in (trainer(small, 2), header(small)):
+        role.run()  # nothing is left to do
+
+
+def test_the_header_waits_for_updates_and_says_for_whom(small):
+    small.send(1)
+    role = header(small, lambda: trainer(small, 2).run(once=True))
+    said: list[str] = []
+    role.patience._say = said.append
+    role.run(once=True)
+    assert said[0].startswith("round 1: 1 updates are in, missing nodes: 2; the quorum is enough")
+    assert isinstance(role.closed[0], Closed)
+
+
+def test_a_trainer_closes_when_the_header_does_not_within_the_grace(small):
+    small.send(2)
+    role = trainer(small, 1)
+    role.run()
+    assert small.timeline().complete
+    assert [number for kind, number in role.watcher.told if kind == "closed"] == [1, 2, 3]
+    closings = [log.closing.by for log in small.timeline().rounds.values() if log.closing]
+    assert set(closings) == {small.ledger("node 1").account}
+
+
+def test_a_trainer_attests_where_the_terms_ask_for_it(tmp_path):
+    small = small_federation(tmp_path, terms=Terms(rounds=2, finality=2))
+    first, second = trainer(small, 1), trainer(small, 2)
+    first.run(once=True)
+    second.run(once=True)
+    header(small).run(once=True)
+    second.patience.acts = [lambda: first._step(once=True)]
+    second.run(once=True)
+    words = small.timeline().rounds[1].attestations
+    assert sorted(word.node for word in words) == [1, 2]
+    assert all(word.agrees for word in words)
+
+
+def test_a_global_that_nobody_serves_is_made_again(small):
+    small.run_round(1, 2)
+    lost = small.timeline().model(1).weights
+    small.place(lost).unlink()
+    role = trainer(small, 1)
+    role.run(once=True)
+    assert [update.base for update in role.sent] == [1]
+    assert small.store.holds(lost)
+
+
+def test_a_global_that_cannot_be_made_again_is_waited_for(small):
+    closed = small.run_round(1, 2)
+    places = [
+        small.place(small.timeline().model(1).weights),
+        *(small.place(each.weights) for each in closed.report.recomputable.admitted),
+    ]
+    kept = {place: place.read_bytes() for place in places}
+    for place in places:
+        place.unlink()
+    assert not restore_latest(small.view("node 1"))
+    role = trainer(small, 1)
+    pauses = []
+
+    def pause(_seconds):
+        pauses.append(1)
+        if len(pauses) == 2:
+            for place, content in kept.items():
+                place.write_bytes(content)
+
+    role.patience.pause = pause
+    role.run(once=True)
+    assert [update.base for update in role.sent] == [1]
+    assert len(pauses) == 2
+
+
+def test_what_a_reordering_took_out_is_sent_again_without_training(small):
+    role = trainer(small, 1)
+    role.run(once=True)
+    assert small.trainer.trained == [(1, 1)]
+    small.ledger("owner").reopen(1)  # clears the updates, as a lost block would
+    role.run(once=True)
+    assert small.trainer.trained == [(1, 1)]
+    assert [update.round for update in role.sent] == [1, 1]
+
+
+def test_a_signal_ends_a_role_between_two_steps(small):
+    small.send(2)
+    role = trainer(small, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with role.patience, pytest.raises(StoppedError):
+        role.run()
+    assert [update.round for update in role.sent] == [1]
+
+
+def test_evaluations_are_in_the_report(small):
+    small.send(1, 2)
+    role = header(small)
+    role.run(once=True)
+    expected = evaluated(None)["accuracy"]
+    assert role.closed[0].report.observed.metrics["accuracy"] == expected
