@@ -6,15 +6,12 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from fl_node.cache import cache_folder
 from fl_node.errors import DaemonError
 from fl_node.network.daemons import Daemon, Say
+from fl_node.network.locked import locked
 from fl_node.network.toolchain import find_go, last_line
 
 _LOCK_SECONDS = 1800.0
@@ -83,28 +80,11 @@ def _checked(daemon: Daemon, named: Path, say: Say) -> Path:
 
 
 def _build_once(daemon: Daemon, place: Path, say: Say) -> None:
-    with _locked(place):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = place.with_name(f"{place.name}.lock")
+    with locked(lock, f"{daemon.name} {daemon.version}", _LOCK_SECONDS):
         if not place.is_file():  # another process may have been faster
             _build(daemon, place, say)
-
-
-@contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    lock = place.with_name(f"{place.name}.lock")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=_LOCK_SECONDS):
-            yield
-    except Timeout as error:
-        raise DaemonError(
-            f"another process holds {lock} for more than {_LOCK_SECONDS / 60:.0f} minutes: "
-            "wait for it, or end it"
-        ) from error
-    except OSError as error:
-        raise DaemonError(
-            f"the cache folder {place.parent} cannot be written ({error.strerror}): "
-            "set FLNODE_CACHE to another folder"
-        ) from error
 
 
 def _build(daemon: Daemon, place: Path, say: Say) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from fl_node.errors import NetworkError
@@ -11,6 +10,7 @@ from fl_node.network import geth, kubo
 from fl_node.network.genesis import draw_chain_id, genesis_bytes
 from fl_node.network.host import (
     HEADER,
+    OWNER_KEYSTORE,
     Host,
     Network,
     Ports,
@@ -18,10 +18,8 @@ from fl_node.network.host import (
     node_of,
     save_network,
 )
-from fl_node.network.identity import OWNER_KEYSTORE, Identity, ensure_account, ensure_identity
+from fl_node.network.identity import Identity, ensure_account, ensure_identity
 from fl_node.network.private import keep, private_folder
-
-SWARM_KEY = "swarm.key"
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def create_network(
     :param ipfs: Kubo's binary, which makes the repositories
     :raises FlnodeError: when the names are not a header and nodes, or something cannot be made
     """
-    _check(sites)
+    check_sites(sites)
     private_folder(folder)
     with ThreadPoolExecutor() as pool:
         made = dict(
@@ -55,7 +53,7 @@ def create_network(
         period_seconds=period_seconds,
         owner=owner,
         sealers=tuple(each.sealer for each in made.values()),
-        swarm_key=fingerprint(ensure_swarm_key(folder)),
+        swarm_key=kubo.fingerprint(ensure_swarm_key(folder)),
         hosts=tuple(host_at(name, sites[name], made[name]) for name in sites),
     )
     funded = [owner, *(each.account for each in made.values())]
@@ -82,18 +80,17 @@ def host_at(name: str, site: Site, identity: Identity) -> Host:
 
 def ensure_swarm_key(folder: Path) -> bytes:
     """Make the swarm's key, if it is not there, and give its file's content."""
-    path = folder / SWARM_KEY
+    path = folder / kubo.SWARM_KEY
     if not path.exists():
         keep(path, kubo.new_swarm_key())
     return path.read_bytes()
 
 
-def fingerprint(swarm_key: bytes) -> str:
-    """Give what may be told about a swarm's key: members compare it."""
-    return sha256(swarm_key).hexdigest()
+def check_sites(sites: Mapping[str, Site]) -> None:
+    """See that the hosts are a header and nodes, each with a place of its own.
 
-
-def _check(sites: Mapping[str, Site]) -> None:
+    :raises NetworkError: when they are not
+    """
     if HEADER not in sites or len(sites) == 1:
         raise NetworkError(f"a network has a header and at least one node, found {list(sites)}")
     for name in sites:

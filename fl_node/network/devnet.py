@@ -1,20 +1,14 @@
 """A whole private network on this machine: up, down, how it is, away."""
 
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from fl_node.cache import cache_folder
-from fl_node.errors import DaemonError, NetworkError
+from fl_node.errors import NetworkError
 from fl_node.network import geth
 from fl_node.network.build import find_daemon
-from fl_node.network.create import Site, create_network
 from fl_node.network.daemons import GETH, IPFS, Say
 from fl_node.network.folder import hand_over, programs_of, write_host
 from fl_node.network.host import (
@@ -23,18 +17,25 @@ from fl_node.network.host import (
     Ports,
     holds_network,
     load_network,
-    network_bytes,
     save_network,
 )
+from fl_node.network.locked import locked
 from fl_node.network.ports import free_ports
 from fl_node.network.private import private_folder, runtime_place
 from fl_node.network.readiness import missing, wait_until_ready
-from fl_node.network.supervision import Program, family, processes, stop, supervise
+from fl_node.network.supervision import (
+    RUNNING,
+    Program,
+    facts,
+    family,
+    processes,
+    stop,
+    supervise,
+)
 
 DEFAULT_NODES = 2
 READY_SECONDS = 60.0
 _LOOPBACK = "127.0.0.1"
-_LOCK_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ def up(folder: Path, say: Say, nodes: int | None = None) -> Up:
     :raises FlnodeError: when it cannot be brought up
     """
     private_folder(folder)
-    with _locked(folder / "lock", f"the devnet in {folder}"):
+    with locked(folder / "lock", f"the devnet in {folder}"):
         if holds_network(folder) and _runs(folder, load_network(folder)):
             return Up(_same_size(folder, nodes), created=False, changed=False)
         binaries = find_daemon(GETH, say), find_daemon(IPFS, say)
         private_folder(cache_folder())
         # Two devnets that start at once must not choose the same free ports.
-        with _locked(cache_folder() / "devnet-ports.lock", "a devnet that starts"):
+        with locked(cache_folder() / "devnet-ports.lock", "a devnet that starts"):
             return _bring_up(folder, nodes, *binaries, say)
 
 
@@ -75,7 +76,7 @@ def down(folder: Path) -> bool:
     :raises FlnodeError: when there is no devnet, or they do not end
     """
     load_network(folder)
-    with _locked(folder / "lock", f"the devnet in {folder}"):
+    with locked(folder / "lock", f"the devnet in {folder}"):
         return stop(folder)
 
 
@@ -105,14 +106,9 @@ def _bring_up(folder: Path, nodes: int | None, geth_binary: Path, ipfs: Path, sa
     return Up(network, created=created, changed=True)
 
 
-def facts(network: Network) -> str:
-    """Give what changes whenever the daemons have to be started anew."""
-    return f"network.json has the SHA-256 {sha256(network_bytes(network)).hexdigest()}"
-
-
 def _runs(folder: Path, network: Network) -> bool:
     states = processes(folder)
-    if len(states) != 2 * len(network.hosts) or any(each.state != "RUNNING" for each in states):
+    if len(states) != 2 * len(network.hosts) or any(each.state != RUNNING for each in states):
         return False
     return not missing(network, network.hosts)
 
@@ -130,6 +126,8 @@ def _same_size(folder: Path, nodes: int | None) -> Network:
 
 def _create(folder: Path, nodes: int, ipfs: Path, say: Say) -> Network:
     names = [HEADER, *(f"node-{node}" for node in range(1, nodes + 1))]
+    from fl_node.network.create import Site, create_network
+
     say(f"making keys, genesis and settings for {', '.join(names)} in {folder}")
     ports = free_ports(names, {})
     return create_network(folder, {name: Site(_LOOPBACK, ports[name]) for name in names}, ipfs)
@@ -170,15 +168,3 @@ def _programs(folder: Path, network: Network, geth_binary: Path, ipfs: Path) -> 
         for host in network.hosts
         for program in programs_of(host, Path(host.name), geth_binary, ipfs, run)
     ]
-
-
-@contextmanager
-def _locked(path: Path, what: str) -> Iterator[None]:
-    try:
-        with FileLock(path, timeout=_LOCK_SECONDS, mode=0o600):
-            yield
-    except Timeout as error:
-        raise DaemonError(
-            f"another process works on {what} for more than {_LOCK_SECONDS:.0f} s: "
-            f"wait for it, or see who holds {path}"
-        ) from error

@@ -6,9 +6,15 @@ from pathlib import Path
 from fl_node.config import FILE_NAME, Settings, load_settings, save_settings
 from fl_node.errors import NetworkError
 from fl_node.network import geth, kubo
-from fl_node.network.create import fingerprint
-from fl_node.network.host import NETWORK_FILE, Host, Network, network_bytes
-from fl_node.network.identity import OWNER_KEYSTORE, PASSWORD, keystore_of
+from fl_node.network.host import (
+    NETWORK_FILE,
+    OWNER_KEYSTORE,
+    PASSWORD,
+    Host,
+    Network,
+    keystore_of,
+    network_bytes,
+)
 from fl_node.network.private import PROGRAM_MODE, keep, private_folder
 from fl_node.network.supervision import Program
 
@@ -55,7 +61,7 @@ def require_swarm_key(network: Network, place: Path) -> None:
     :raises NetworkError: when it has none, or another
     """
     path = place / kubo.FOLDER / kubo.SWARM_KEY
-    found = fingerprint(path.read_bytes()) if path.is_file() else "none"
+    found = kubo.fingerprint(path.read_bytes()) if path.is_file() else "none"
     if found != network.swarm_key:
         raise NetworkError(
             f"{path} should have the SHA-256 {network.swarm_key[:16]}…, found {found[:16]}: "

@@ -14,6 +14,8 @@ from fl_node.files import write_atomically
 
 NETWORK_FILE = "network.json"
 HEADER = "header"
+OWNER_KEYSTORE = "keys/owner.json"
+PASSWORD = "keys/password"  # noqa: S105  a file's name
 _NODE = re.compile(r"node-([1-9][0-9]{0,8})\Z")
 _MAX_BYTES = 10_000_000
 _LOOPBACK = "127.0.0.1"
@@ -123,6 +125,11 @@ def node_of(name: str) -> int | None:
     if name != HEADER and found is None:
         raise NetworkError(f"a host is called {HEADER} or node-1, node-2, …, found {name!r}")
     return int(found[1]) if found else None
+
+
+def keystore_of(name: str) -> str:
+    """Name a host's keystore, as seen from its folder."""
+    return f"keys/{name}.json"
 
 
 def checked_address(text: str) -> str:

@@ -9,10 +9,9 @@ from coincurve import PrivateKey
 from fl_node.chain.accounts import new_account, new_password, open_account, read_password
 from fl_node.errors import NetworkError
 from fl_node.network import geth, kubo
+from fl_node.network.host import PASSWORD, keystore_of
 from fl_node.network.private import keep, private_folder
 
-PASSWORD = "keys/password"  # noqa: S105  a file's name
-OWNER_KEYSTORE = "keys/owner.json"
 _KEY_BYTES = 32
 
 
@@ -24,11 +23,6 @@ class Identity:
     sealer: str
     public_key: str
     peer_id: str
-
-
-def keystore_of(name: str) -> str:
-    """Name a host's keystore, as seen from its folder."""
-    return f"keys/{name}.json"
 
 
 def ensure_identity(place: Path, name: str, ipfs: Path) -> Identity:

@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ ENVIRONMENT = {"LIBP2P_FORCE_PNET": "1", "IPFS_TELEMETRY": "off"}
 def new_swarm_key() -> bytes:
     """Draw a swarm's key and give its file's content (libp2p's PSK, version 1)."""
     return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(_KEY_BYTES)}\n".encode()
+
+
+def fingerprint(swarm_key: bytes) -> str:
+    """Give what may be told about a swarm's key: members compare it."""
+    return sha256(swarm_key).hexdigest()
 
 
 def make_repository(binary: Path, place: Path) -> None:
@@ -97,6 +103,7 @@ def private_config(found: dict[str, Any], host: Host, others: Iterable[Host]) ->
         "Provide": {"Enabled": False},
         "Routing": {"Type": "none", "DelegatedRouters": []},
         "Swarm": _TCP_ONLY,
+        "Version": {"SwarmCheckEnabled": False},
     }
 
 

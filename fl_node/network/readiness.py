@@ -71,6 +71,24 @@ def wait_until_ready(network: Network, hosts: Sequence[Host], seconds: float) ->
         time.sleep(_POLL_SECONDS)
 
 
+def wait_until_answering(host: Host, seconds: float) -> None:
+    """Return when a host's own daemons answer, whoever else is there.
+
+    :raises DaemonError: when they do not in time
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            head_of(host)
+            swarm_peers(host)
+        except DaemonError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
 def _chain_lacks(network: Network, host: Host) -> str:
     try:
         head = head_of(host)

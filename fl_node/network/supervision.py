@@ -10,6 +10,7 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from xml.parsers.expat import ExpatError
 from supervisor.xmlrpc import SupervisorTransport
 
 from fl_node.errors import DaemonError
+from fl_node.network.host import Network, network_bytes
 from fl_node.network.private import (
     forget_runtime,
     keep,
@@ -64,6 +66,11 @@ class Running:
     name: str
     state: str
     pid: int
+
+
+def facts(network: Network) -> str:
+    """Give what changes whenever the daemons have to be started anew."""
+    return f"network.json has the SHA-256 {sha256(network_bytes(network)).hexdigest()}"
 
 
 def supervise(folder: Path, programs: Sequence[Program], facts: str) -> bool:

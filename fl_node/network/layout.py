@@ -1,0 +1,65 @@
+"""Write the folders of a network whose hosts are machines of their own, from a small TOML file."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fl_node.errors import NetworkError
+from fl_node.network.create import Site, create_network
+from fl_node.network.host import Network, checked_address, holds_network, load_network
+from fl_node.network.membership import rewrite
+from fl_node.network.ports import USUAL
+
+_PERIOD_SECONDS = 1
+_KEYS = {"hosts", "period_seconds"}
+
+
+def write_network(folder: Path, hosts_file: Path, ipfs: Path) -> tuple[Network, bool]:
+    """Make a network's folder with one folder for each host; say whether it is new.
+
+    :param hosts_file: a table ``[hosts]`` of names and addresses
+    :raises FlnodeError: when the file is not as it should be, or names other hosts than the folder
+    """
+    document = _read(hosts_file)
+    sites = {name: Site(_address(name, said), USUAL) for name, said in document["hosts"].items()}
+    if holds_network(folder):
+        return _same(load_network(folder), sites, folder), False
+    period = document.get("period_seconds", _PERIOD_SECONDS)
+    network = create_network(folder, sites, ipfs, period_seconds=period)
+    rewrite(folder, network)
+    return network, True
+
+
+def _same(network: Network, sites: Mapping[str, Site], folder: Path) -> Network:
+    had = {each.name: each.address for each in network.hosts}
+    if had != {name: site.address for name, site in sites.items()}:
+        raise NetworkError(
+            f"{folder} holds a network of other hosts ({', '.join(had)}): take another folder, "
+            "or add and remove hosts"
+        )
+    return network
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_bytes().decode())
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"{path} cannot be read as TOML: {error}") from error
+    unknown = sorted(set(document) - _KEYS)
+    if unknown:
+        raise NetworkError(f"{path} has {unknown[0]!r}; there are: {', '.join(sorted(_KEYS))}")
+    if not isinstance(document.get("hosts"), dict):
+        raise NetworkError(
+            f'{path} should have a table [hosts] with lines like header = "192.0.2.1"'
+        )
+    period = document.get("period_seconds", _PERIOD_SECONDS)
+    if type(period) is not int or period < 1:
+        raise NetworkError(f"{path}: period_seconds is a whole number from 1, found {period!r}")
+    return document
+
+
+def _address(name: str, said: object) -> str:
+    if not isinstance(said, str):
+        raise NetworkError(f'{name} should have an address such as "192.0.2.1", found {said!r}')
+    return checked_address(said)
