@@ -18,6 +18,23 @@ _ABANDONED_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
+class Staged:
+    """A file that is written and hashed, and has no name yet.
+
+    :ivar place: where it goes
+    """
+
+    cid: Cid
+    path: Path
+    place: Path
+
+    def keep(self) -> Path:
+        """Give it its name."""
+        self.place.parent.mkdir(exist_ok=True)
+        return self.path.replace(self.place)
+
+
+@dataclass(frozen=True)
 class DirectoryStore(Store):
     """Content-addressed files below one folder, which processes may share.
 
@@ -31,15 +48,22 @@ class DirectoryStore(Store):
 
         :raises StoreError: when the folder cannot be written or the disk is full
         """
-        with self._staged() as (stream, temporary):
+        with self.staged(pieces) as staged:
+            staged.keep()
+        return staged.cid
+
+    @contextmanager
+    def staged(self, pieces: Pieces) -> Iterator[Staged]:
+        """Lend a file that is written and hashed; it is gone afterwards, unless it was kept.
+
+        :raises StoreError: when the folder cannot be written or the disk is full
+        """
+        with self._temporary() as (stream, path):
             cid = Cid.of_pieces(_written(pieces, stream))
             stream.flush()
             os.fsync(stream.fileno())
-            temporary.chmod(_READ_ONLY)
-            place = self._place(cid)
-            place.parent.mkdir(exist_ok=True)
-            temporary.replace(place)
-        return cid
+            path.chmod(_READ_ONLY)
+            yield Staged(cid, path, self._place(cid))
 
     def fetch(
         self,
@@ -74,12 +98,23 @@ class DirectoryStore(Store):
         """Tell whether there is a file of this name; one that is there was written whole."""
         return self._place(cid).is_file()
 
+    def drop(self, cid: Cid) -> None:
+        """Delete the file; one that is open stays readable to whoever has it open.
+
+        :raises StoreError: when the folder cannot be written
+        """
+        place = self._place(cid)
+        try:
+            place.unlink(missing_ok=True)
+        except OSError as error:
+            raise _failed("delete", place, error) from error
+
     def _place(self, cid: Cid) -> Path:
         name = str(cid)
         return self.folder / name[-2:] / name
 
     @contextmanager
-    def _staged(self) -> Iterator[tuple[BinaryIO, Path]]:
+    def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
         """Lend a temporary file that is gone afterwards, unless it was renamed."""
         incoming = self.folder / "incoming"
         try:

@@ -32,6 +32,13 @@ class Store(ABC):
     def holds(self, cid: Cid) -> bool:
         """Tell whether the bytes are in this very store, whole, without asking others."""
 
+    @abstractmethod
+    def drop(self, cid: Cid) -> None:
+        """Forget bytes that nobody needs here any more; forgetting them twice changes nothing.
+
+        :raises StoreError: when it cannot be done
+        """
+
     def read(self, cid: Cid, *, max_bytes: int, timeout_seconds: float) -> bytes:
         """Give small bytes at once; raises as :meth:`fetch`."""
         return self.fetch(cid, max_bytes=max_bytes, timeout_seconds=timeout_seconds).read_bytes()

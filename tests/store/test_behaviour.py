@@ -72,3 +72,21 @@ def test_a_put_that_breaks_off_leaves_nothing(store):
         store.put(broken())
     assert not store.holds(Cid.of_bytes(b"begun"))
     assert store.holds(store.put([b"next"]))
+
+
+def test_dropped_bytes_are_forgotten_and_can_be_stored_again(store):
+    kept, cid = store.put([b"kept beside the dropped"]), store.put([b"dropped"])
+    mapped = store.fetch(cid, max_bytes=7, timeout_seconds=5).open("rb")
+    store.drop(cid)
+    assert not store.holds(cid)
+    assert store.holds(kept)
+    with mapped:
+        assert mapped.read() == b"dropped"
+    assert store.put([b"dropped"]) == cid
+    assert store.read(cid, max_bytes=7, timeout_seconds=5) == b"dropped"
+
+
+def test_dropping_what_is_not_there_changes_nothing(store):
+    store.drop(Cid.of_bytes(b"never stored"))
+    store.drop(Cid.of_bytes(b"never stored"))
+    assert not store.holds(Cid.of_bytes(b"never stored"))
