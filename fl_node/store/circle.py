@@ -1,0 +1,66 @@
+"""The peers that a daemon should have, kept connected while it fetches.
+
+A daemon looks after them itself, but only after 5 s and ever less often.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Event, Thread
+
+from fl_node.errors import StoreError
+from fl_node.store.kubo import Kubo, Peer
+
+_CONNECT_SECONDS = 1.0
+_CONNECTS_AT_ONCE = 8
+_AGAIN_SECONDS = 0.5
+
+
+@dataclass
+class Circle:
+    """One daemon's peering list.
+
+    :ivar away: how many of them could not be connected
+    """
+
+    kubo: Kubo
+    away: int = field(default=0, init=False)
+
+    @contextmanager
+    def kept_connected(self, deadline: float) -> Iterator[None]:
+        """Connect to those that are missing now, and to those that come back meanwhile.
+
+        :param deadline: on the monotonic clock
+        :raises StoreUnreachableError: when the daemon is away
+        """
+        self._connect_missing(deadline)
+        over = Event()
+        thread = Thread(target=self._reconnect, args=(over, deadline))
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _reconnect(self, over: Event, deadline: float) -> None:
+        while not over.wait(_AGAIN_SECONDS) and time.monotonic() < deadline:
+            with suppress(StoreError):  # whoever fetches meets it too, and says so
+                self._connect_missing(deadline)
+
+    def _connect_missing(self, deadline: float) -> None:
+        connected = {peer.id for peer in self.kubo.peers(_left(deadline))}
+        wanted = self.kubo.peering(_left(deadline))
+        missing = [peer for peer in wanted if peer.id not in connected and peer.addresses]
+        with ThreadPoolExecutor(_CONNECTS_AT_ONCE) as pool:
+            reached = pool.map(lambda peer: self._reaches(peer, deadline), missing)
+            self.away = list(reached).count(False)
+
+    def _reaches(self, peer: Peer, deadline: float) -> bool:
+        return self.kubo.connect(peer, min(_CONNECT_SECONDS, _left(deadline)))
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
