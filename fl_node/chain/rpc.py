@@ -1,22 +1,22 @@
 """A chain over a node's JSON-RPC: Geth, Anvil, or whatever else speaks it."""
 
+import re
 import time
 from typing import Any, cast
 
-import requests
 from eth_typing import BlockNumber
 from hexbytes import HexBytes
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.exceptions import Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
-from web3.providers.rpc.utils import ExceptionRetryConfiguration
-from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
+from web3.types import RPCEndpoint, RPCResponse, TxParams, TxReceipt, Wei
 
 from fl_node.chain.connection import Connection
+from fl_node.chain.node_provider import NodeProvider
 
-_CONNECT_SECONDS, _ANSWER_SECONDS = 3.05, 20
-# A node that restarts is back within a second; whoever needs longer is told, and may go on asking.
-_TRIES, _FIRST_PAUSE_SECONDS = 5, 0.1
+# What Geth and Anvil say of a call that fails and gives nothing back.
+_HEX = re.compile("0x(?:[0-9a-fA-F]{2})+")
+_FAILED = ("out of gas", "outofgas", "reverted")
 _VANITY_AND_SEAL_BYTES, _ADDRESS_BYTES = 32 + 65, 20  # of a Clique genesis' extra data (EIP-225)
 
 
@@ -24,18 +24,11 @@ class RpcConnection(Connection):
     """A chain that a node serves under a URL."""
 
     def __init__(self, url: str) -> None:
-        """Say where the node is; whether it answers shows at the first call."""
-        retries = ExceptionRetryConfiguration(
-            errors=(requests.ConnectionError, requests.Timeout, requests.HTTPError),
-            retries=_TRIES,
-            backoff_factor=_FIRST_PAUSE_SECONDS,
-        )
-        provider = HTTPProvider(
-            url,
-            request_kwargs={"timeout": (_CONNECT_SECONDS, _ANSWER_SECONDS)},
-            exception_retry_configuration=retries,
-        )
-        self.web3 = Web3(provider, middleware=[])
+        """Say where the node is; whether it answers shows at the first call.
+
+        :raises LedgerError: when the text is no URL of a node
+        """
+        self.web3 = Web3(NodeProvider(url), middleware=[])
         self.web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
         self._settled_depth: int | None = None
 
@@ -47,9 +40,9 @@ class RpcConnection(Connection):
         return self._settled_depth
 
     def now(self) -> float:
-        """Give the local clock's time, or the newest block's where that is ahead."""
+        """Give the local clock's second, or the newest block's where that is ahead."""
         newest = self.web3.eth.get_block("latest")["timestamp"]
-        return max(time.time(), newest)
+        return max(int(time.time()), newest)
 
     def tip(self) -> Wei:
         """Ask the node what its sealers want."""
@@ -66,7 +59,7 @@ class RpcConnection(Connection):
         """
         mined = self.web3.eth.get_transaction(receipt["transactionHash"])
         call: TxParams = {"from": mined["from"], "gas": mined["gas"], "data": mined["input"]}
-        if "to" in mined:
+        if mined["to"]:
             call["to"] = mined["to"]
         block = self.web3.eth.get_block(receipt["blockNumber"])
         clock = {"time": hex(block["timestamp"])}
@@ -85,12 +78,19 @@ class RpcConnection(Connection):
         error = answer.get("error")
         if error is None:
             return None
-        data = cast("Any", error).get("data") if isinstance(error, dict) else None
-        if not isinstance(data, str):
-            raise Web3RPCError(f"{error}", rpc_response=answer)
-        return bytes(HexBytes(data))
+        return _given_back(cast("dict[str, Any]", error), answer)
 
     def _sealers(self) -> int:
         extra = self.web3.eth.get_block(BlockNumber(0)).get("proofOfAuthorityData", b"")
         addresses = len(extra) - _VANITY_AND_SEAL_BYTES
         return addresses // _ADDRESS_BYTES if addresses > 0 else 1
+
+
+def _given_back(error: dict[str, Any], answer: RPCResponse) -> bytes:
+    """Find what a failed call gave back: selector and arguments, or nothing."""
+    data = error.get("data", "")
+    if _HEX.fullmatch(data):
+        return bytes(HexBytes(data))
+    if any(phrase in error["message"].lower() for phrase in _FAILED):
+        return b""
+    raise Web3RPCError(f"{error}", rpc_response=answer)
