@@ -18,7 +18,8 @@ from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadFunctionCallOutput, MismatchedABI, Web3Exception
-from web3.types import LogReceipt, TxReceipt
+from web3.types import LogReceipt
+from web3.utils.address import get_create_address
 
 from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.connection import Connection
@@ -44,6 +45,7 @@ DEPLOY_GAS_LIMIT = 6_000_000
 _NO_DIGEST = bytes(32)
 _ZERO_ADDRESS = "0x" + "00" * 20
 _SHOWN_LETTERS = 300
+_REPLACEMENTS = 5
 # What Geth says of blocks that it has not, or not yet again after a restart.
 _BEHIND = ("header not found", "unknown block", "block not found")
 
@@ -61,8 +63,8 @@ def deploy_contract(
     with _web3_errors("a new federation", *arguments):
         factory = connection.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
         creation = factory.constructor(*arguments)
-        ((_, receipt),) = transact(connection, signer, [creation], DEPLOY_GAS_LIMIT)
-    return str(receipt["contractAddress"])
+        (sent,) = transact(connection, signer, [creation], DEPLOY_GAS_LIMIT)
+    return str(get_create_address(signer.address, sent.nonce))
 
 
 def checksum_address(text: str) -> str:
@@ -77,25 +79,50 @@ def checksum_address(text: str) -> str:
 
 
 def transact(
-    connection: Connection, signer: LocalAccount, calls: Sequence[Call], gas_limit: int
-) -> list[tuple[Sent, TxReceipt]]:
+    connection: Connection,
+    signer: LocalAccount,
+    calls: Sequence[Call],
+    gas_limit: int,
+    least_nonce: int = 0,
+) -> list[Sent]:
     """Sign and send calls in order, and wait until all are mined; the first is tried before.
 
+    :param least_nonce: as for `send`
     :raises RevertedError: when the contract refuses one, with its error's name and values
     :raises UnreachableError: when no block takes them
     """
-    refusal = connection.refusal(tried(calls[0], signer.address, gas_limit))
+    _require_accepted(connection, signer, calls[0], gas_limit)
+    sent = send(connection, signer, calls, gas_limit, least_nonce)
+    return [
+        _mined(connection, signer, call, gas_limit, each)
+        for call, each in zip(calls, sent, strict=True)
+    ]
+
+
+def _mined(
+    connection: Connection, signer: LocalAccount, call: Call, gas_limit: int, sent: Sent
+) -> Sent:
+    """Wait for a call's receipt; send the call anew when another transaction took its place."""
+    for _ in range(_REPLACEMENTS):
+        receipt = await_receipt(connection, sent)
+        if receipt is not None:
+            if receipt["status"] != 1:
+                raise _reverted(connection.revert_data(receipt))
+            return sent
+        _require_accepted(connection, signer, call, gas_limit)
+        (sent,) = send(connection, signer, [call], gas_limit)
+    raise UnreachableError(
+        f"{_REPLACEMENTS} transactions of {signer.address} were replaced by others: see that no "
+        "other process sends from this account"
+    )
+
+
+def _require_accepted(
+    connection: Connection, signer: LocalAccount, call: Call, gas_limit: int
+) -> None:
+    refusal = connection.refusal(tried(call, signer.address, gas_limit))
     if refusal is not None:
         raise _reverted(refusal)
-    sent = send(connection, signer, calls, gas_limit)
-    return [(each, _mined(connection, each)) for each in sent]
-
-
-def _mined(connection: Connection, sent: Sent) -> TxReceipt:
-    receipt = await_receipt(connection, sent)
-    if receipt["status"] != 1:
-        raise _reverted(connection.revert_data(receipt))
-    return receipt
 
 
 class EthereumLedger(Ledger):
@@ -194,15 +221,25 @@ class EthereumLedger(Ledger):
         :returns: whether all are
         """
         with _web3_errors("own transactions"):
-            head = self._connection.web3.eth.block_number if self._unsettled else 0
-            self._unsettled = [sent for sent in self._unsettled if not self._settled(sent, head)]
+            self._settle()
         return not self._unsettled
 
+    def _settle(self) -> None:
+        head = self._connection.web3.eth.block_number if self._unsettled else 0
+        self._unsettled = [sent for sent in self._unsettled if not self._settled(sent, head)]
+
     def _settled(self, sent: Sent, head: int) -> bool:
+        """Tell whether nothing is left to do: it is deep enough, or can never come back.
+
+        What another transaction of the account has replaced is for the steps to see and send anew.
+        """
+        waits = True
         receipt = find_receipt(self._connection, sent)
         if receipt is None:
-            send_again(self._connection, sent)
-            return False
+            waits = send_again(self._connection, sent)
+            receipt = find_receipt(self._connection, sent)
+        if receipt is None:
+            return not waits
         return head - receipt["blockNumber"] + 1 >= self._connection.settled_depth
 
     def set_local_weight(self, update: Update) -> None:
@@ -316,9 +353,11 @@ class EthereumLedger(Ledger):
             self._require_contract()
             bound = self._contract.functions[function]
             calls = [bound(*arguments) for arguments in argument_lists]
-            transacted = transact(self._connection, self._signer, calls, CALL_GAS_LIMIT)
-        if self._connection.settled_depth > 1:
-            self._unsettled += [sent for sent, _ in transacted]
+            self._settle()
+            unused = max((sent.nonce + 1 for sent in self._unsettled), default=0)
+            sent = transact(self._connection, self._signer, calls, CALL_GAS_LIMIT, unused)
+            if self._connection.settled_depth > 1:
+                self._unsettled += sent
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
 from web3.contract.contract import ContractConstructor, ContractFunction
-from web3.exceptions import TransactionNotFound, Web3RPCError
+from web3.exceptions import BadResponseFormat, TransactionNotFound, Web3RPCError
 from web3.types import Nonce, TxParams, TxReceipt, Wei
 
 from fl_node.chain.connection import Connection
@@ -20,7 +20,7 @@ Call = ContractFunction | ContractConstructor
 _MINED_SECONDS = 60
 _POLL_SECONDS = 0.02
 _SEND_AGAIN_SECONDS = 3
-_FEE_RAISES = 12  # doubled as often, a fee passes whatever an earlier life of this process offered
+_ATTEMPTS = 12  # doubled as often, a fee passes whatever an earlier life of this process offered
 # What Geth and Anvil say of a transaction that they hold already, and of fees and nonces.
 _KNOWN = ("already known", "already imported")
 _UNDERPRICED = ("underpriced",)
@@ -30,10 +30,14 @@ _TRIED: tuple[Literal["from", "to", "gas", "data"], ...] = ("from", "to", "gas",
 
 @dataclass(frozen=True)
 class Sent:
-    """A signed transaction on its way."""
+    """A signed transaction on its way.
+
+    :ivar nonce: its place among its account's transactions; only one of a place is ever mined
+    """
 
     raw: HexBytes
     hash: HexBytes
+    nonce: Nonce
 
 
 @dataclass(frozen=True)
@@ -49,19 +53,26 @@ class _Fees:
 
 
 def send(
-    connection: Connection, signer: LocalAccount, calls: Sequence[Call], gas_limit: int
+    connection: Connection,
+    signer: LocalAccount,
+    calls: Sequence[Call],
+    gas_limit: int,
+    least_nonce: int = 0,
 ) -> list[Sent]:
     """Sign calls and hand them over in order, from the account's newest mined nonce on.
 
     An earlier transaction of this account that was never mined is replaced.
 
+    :param least_nonce: keeps this ledger's own earlier transactions from being replaced
     :raises Web3RPCError: when the node refuses one
     """
-    first = connection.web3.eth.get_transaction_count(signer.address)
-    return [
-        _send(connection, signer, call, gas_limit, Nonce(first + place))
-        for place, call in enumerate(calls)
-    ]
+    handed_over: list[Sent] = []
+    for call in calls:
+        mined = connection.web3.eth.get_transaction_count(signer.address)
+        sent = _send(connection, signer, call, gas_limit, Nonce(max(mined, least_nonce)))
+        least_nonce = sent.nonce + 1
+        handed_over.append(sent)
+    return handed_over
 
 
 def tried(call: Call, sender: str, gas_limit: int) -> TxParams:
@@ -79,9 +90,10 @@ def tried(call: Call, sender: str, gas_limit: int) -> TxParams:
     return cast("TxParams", {key: built[key] for key in _TRIED if built.get(key)})
 
 
-def await_receipt(connection: Connection, sent: Sent) -> TxReceipt:
+def await_receipt(connection: Connection, sent: Sent) -> TxReceipt | None:
     """Wait until a transaction is in a block; hand it over again if the node forgot it.
 
+    :returns: None when another transaction of the account was mined in its place
     :raises UnreachableError: when it is not within a minute; it may still be
     """
     deadline = time.monotonic() + _MINED_SECONDS
@@ -91,7 +103,8 @@ def await_receipt(connection: Connection, sent: Sent) -> TxReceipt:
         if receipt is not None:
             return receipt
         if time.monotonic() > again:
-            send_again(connection, sent)
+            if not send_again(connection, sent):
+                return find_receipt(connection, sent)
             again = time.monotonic() + _SEND_AGAIN_SECONDS
         time.sleep(_POLL_SECONDS)
     raise UnreachableError(
@@ -101,44 +114,57 @@ def await_receipt(connection: Connection, sent: Sent) -> TxReceipt:
 
 
 def find_receipt(connection: Connection, sent: Sent) -> TxReceipt | None:
-    """Look for a transaction in the chain as it is now."""
+    """Look for a transaction in the chain as it is now.
+
+    :raises BadResponseFormat: when the node answers with that of another
+    """
     try:
-        return connection.web3.eth.get_transaction_receipt(sent.hash)
+        receipt = connection.web3.eth.get_transaction_receipt(sent.hash)
     except TransactionNotFound:
         return None
+    if receipt["transactionHash"] != sent.hash:
+        raise BadResponseFormat(f"another receipt than that of {sent.hash.to_0x_hex()}")
+    return receipt
 
 
-def send_again(connection: Connection, sent: Sent) -> None:
-    """Hand a transaction over once more; nothing happens when it is known or its nonce is used.
+def send_again(connection: Connection, sent: Sent) -> bool:
+    """Hand a transaction over once more.
 
-    :raises Web3RPCError: when the node refuses it for another reason
+    :returns: whether it waits for a block; not when one of the same nonce, perhaps it, is mined
+    :raises Web3RPCError: when the node refuses it
     """
     try:
         connection.web3.eth.send_raw_transaction(sent.raw)
     except Web3RPCError as error:
-        if not _says(error, _KNOWN + _NONCE_TAKEN + _UNDERPRICED):
+        if _says(error, _NONCE_TAKEN):
+            return False
+        if not _says(error, _KNOWN + _UNDERPRICED):
             raise
+    return True
 
 
 def _send(
     connection: Connection, signer: LocalAccount, call: Call, gas_limit: int, nonce: Nonce
 ) -> Sent:
     fees = _fees(connection)
-    for _ in range(_FEE_RAISES):
+    for _ in range(_ATTEMPTS):
         sent = _signed(connection, signer, call, gas_limit, nonce, fees)
         try:
             connection.web3.eth.send_raw_transaction(sent.raw)
         except Web3RPCError as error:
-            if _says(error, _KNOWN):
-                return sent
-            if not _says(error, _UNDERPRICED):
+            if _says(error, _UNDERPRICED):
+                fees = fees.raised()
+            elif _says(error, _NONCE_TAKEN) and find_receipt(connection, sent) is None:
+                nonce = connection.web3.eth.get_transaction_count(signer.address)
+            elif not _says(error, _KNOWN + _NONCE_TAKEN):
                 raise
-            fees = fees.raised()
+            else:  # the node has it already: only the first answer was lost
+                return sent
         else:
             return sent
     raise UnreachableError(
-        f"the chain holds another transaction of {signer.address} and takes no higher fee for this "
-        "one: wait until that is mined"
+        f"other transactions of {signer.address} were in the way {_ATTEMPTS} times: wait until "
+        "they are mined, and see that no other process sends from this account"
     )
 
 
@@ -166,7 +192,7 @@ def _signed(
         "value": Wei(0),
     }
     signed = signer.sign_transaction(cast("dict[str, Any]", call.build_transaction(fields)))
-    return Sent(HexBytes(signed.raw_transaction), HexBytes(signed.hash))
+    return Sent(HexBytes(signed.raw_transaction), HexBytes(signed.hash), fields["nonce"])
 
 
 def _says(error: Web3RPCError, phrases: tuple[str, ...]) -> bool:
