@@ -9,32 +9,54 @@ from fl_node.chain import ethereum
 from fl_node.chain.embedded import EmbeddedChain
 from fl_node.errors import LedgerError, RevertedError
 from tests.chain.ledger_behaviour import LedgerBehaviour
+from tests.chain.rpc_nodes import RpcNode
 from tests.chain.scene import ROLES, Scene, address, deployed
 from tests.small_federation import Clock
 
-
-def on_embedded_chain() -> Scene:
-    clock = Clock()
-    chain = EmbeddedChain([address(role) for role in ROLES], int(clock()), clock)
-
-    def wait(seconds: int) -> None:
-        clock.seconds = chain.now() + seconds
-
-    return deployed(chain, wait)
+Make = Callable[[], Scene]
 
 
-MAKERS: dict[str, Callable[[], Scene]] = {
+def on_embedded_chain(_: pytest.FixtureRequest) -> Make:
+    def make() -> Scene:
+        clock = Clock()
+        chain = EmbeddedChain([address(role) for role in ROLES], int(clock()), clock)
+
+        def wait(seconds: int) -> None:
+            clock.seconds = chain.now() + seconds
+
+        return deployed(chain, wait)
+
+    return make
+
+
+def on_node(fixture: str) -> Callable[[pytest.FixtureRequest], Make]:
+    """A contract of its own for each scene, on the node that a fixture starts."""
+
+    def make_on(request: pytest.FixtureRequest) -> Make:
+        node: RpcNode = request.getfixturevalue(fixture)
+        return lambda: deployed(node.connection(), node.wait)
+
+    return make_on
+
+
+MAKERS: dict[str, Callable[[pytest.FixtureRequest], Make]] = {
     "contract on the embedded chain": on_embedded_chain,
+    "contract on Anvil": on_node("anvil"),
+    "contract on current Geth": on_node("geth_dev"),
 }
 
 
-@pytest.fixture(scope="class", params=MAKERS)
-def make(request: pytest.FixtureRequest) -> Callable[[], Scene]:
-    return MAKERS[request.param]
+SLOW = {"contract on current Geth"}
+PARAMS = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in MAKERS]
+
+
+@pytest.fixture(scope="class", params=PARAMS)
+def make(request: pytest.FixtureRequest) -> Make:
+    return MAKERS[request.param](request)
 
 
 @pytest.fixture(scope="class")
-def standing(make: Callable[[], Scene]) -> Scene:
+def standing(make: Make) -> Scene:
     scene = make()
     scene.start()
     scene.submit(1, "a")
@@ -45,7 +67,7 @@ class TestLedger(LedgerBehaviour):
     pass
 
 
-def test_blocks_that_were_read_are_not_asked_for_again(make: Callable[[], Scene]) -> None:
+def test_blocks_that_were_read_are_not_asked_for_again(make: Make) -> None:
     scene = make()
     scene.start()
     ledger, eth = scene.own_ledger(None), scene.connection.web3.eth
@@ -64,7 +86,7 @@ def test_blocks_that_were_read_are_not_asked_for_again(make: Callable[[], Scene]
     assert asked == [0, read_to + 1]
 
 
-def test_a_chain_that_went_away_is_an_error_of_one_line(make: Callable[[], Scene]) -> None:
+def test_a_chain_that_went_away_is_an_error_of_one_line(make: Make) -> None:
     scene = make()
     scene.start()
     ledger = scene.ledger("owner")
@@ -86,7 +108,7 @@ def test_a_chain_that_went_away_is_an_error_of_one_line(make: Callable[[], Scene
 
 
 def test_a_call_that_runs_out_of_gas_is_no_silent_success(
-    make: Callable[[], Scene], monkeypatch: pytest.MonkeyPatch
+    make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = make()
     scene.start()
