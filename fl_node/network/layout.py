@@ -2,27 +2,30 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fl_node.errors import NetworkError
 from fl_node.network.create import Site, create_network
-from fl_node.network.host import Network, checked_address, holds_network, load_network
+from fl_node.network.host import Network, Ports, checked_address, holds_network, load_network
 from fl_node.network.membership import rewrite
 from fl_node.network.ports import USUAL
 
 _PERIOD_SECONDS = 1
+_MAX_PORT = 65535
 _KEYS = {"hosts", "period_seconds"}
 
 
 def write_network(folder: Path, hosts_file: Path, ipfs: Path) -> tuple[Network, bool]:
     """Make a network's folder with one folder for each host; say whether it is new.
 
-    :param hosts_file: a table ``[hosts]`` of names and addresses
+    :param hosts_file: a table ``[hosts]`` of names and addresses; or of names and tables with
+        ``address`` and those ports that are not the usual ones
     :raises FlnodeError: when the file is not as it should be, or names other hosts than the folder
     """
     document = _read(hosts_file)
-    sites = {name: Site(_address(name, said), USUAL) for name, said in document["hosts"].items()}
+    sites = {name: _site(name, said) for name, said in document["hosts"].items()}
     if holds_network(folder):
         return _same(load_network(folder), sites, folder), False
     period = document.get("period_seconds", _PERIOD_SECONDS)
@@ -32,8 +35,8 @@ def write_network(folder: Path, hosts_file: Path, ipfs: Path) -> tuple[Network, 
 
 
 def _same(network: Network, sites: Mapping[str, Site], folder: Path) -> Network:
-    had = {each.name: each.address for each in network.hosts}
-    if had != {name: site.address for name, site in sites.items()}:
+    had = {each.name: Site(each.address, each.ports) for each in network.hosts}
+    if had != sites:
         raise NetworkError(
             f"{folder} holds a network of other hosts ({', '.join(had)}): take another folder, "
             "or add and remove hosts"
@@ -59,7 +62,17 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _address(name: str, said: object) -> str:
-    if not isinstance(said, str):
+def _site(name: str, said: object) -> Site:
+    table = {"address": said} if isinstance(said, str) else said
+    if not isinstance(table, dict) or not isinstance(table.get("address"), str):
         raise NetworkError(f'{name} should have an address such as "192.0.2.1", found {said!r}')
-    return checked_address(said)
+    ports = asdict(USUAL) | {key: value for key, value in table.items() if key != "address"}
+    unknown = sorted(set(ports) - set(asdict(USUAL)))
+    if unknown:
+        raise NetworkError(
+            f"{name} has {unknown[0]!r}; there are: address, {', '.join(asdict(USUAL))}"
+        )
+    for key, port in ports.items():
+        if type(port) is not int or not 1 <= port <= _MAX_PORT:
+            raise NetworkError(f"{name}: the port {key} is from 1 to {_MAX_PORT}, found {port!r}")
+    return Site(checked_address(table["address"]), Ports(**ports))
