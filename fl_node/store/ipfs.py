@@ -9,7 +9,7 @@ from fl_node.cid import Cid
 from fl_node.errors import DigestMismatchError, TooLargeError, UnavailableError
 from fl_node.store.circle import Circle
 from fl_node.store.directory import DirectoryStore
-from fl_node.store.kubo import Kubo, KuboState
+from fl_node.store.kubo import Kubo, KuboState, LateError
 from fl_node.store.kubo_api import PAUSES_SECONDS, KuboApi
 from fl_node.store.store import Pieces, Store
 
@@ -85,8 +85,8 @@ class IpfsStore(Store):
                 self._check(cid, staged.cid)
                 self._kubo.pin(cid, staged.path.stat().st_size)
                 return staged.keep()
-        except UnavailableError as error:
-            raise self._with_circumstances(error, started, circle.away) from error
+        except LateError as error:
+            raise self._unavailable(cid, time.monotonic() - started, circle.away) from error
 
     def _check(self, asked: Cid, found: Cid) -> None:
         if found != asked:
@@ -95,15 +95,12 @@ class IpfsStore(Store):
                 "they were stored in another layout, or the daemon is not to be trusted"
             )
 
-    def _with_circumstances(
-        self, error: UnavailableError, started: float, away: int
-    ) -> UnavailableError:
-        """Tell a node that is alone from bytes that are nowhere, and a daemon that hangs."""
+    def _unavailable(self, cid: Cid, waited_seconds: float, away: int) -> UnavailableError:
+        """Tell bytes that are nowhere from a node that is alone, and from a daemon that hangs."""
         connected = len(self._kubo.peers(_LAST_QUESTION_SECONDS))
-        waited = time.monotonic() - started
         return UnavailableError(
-            f"{error}: {waited:.1f} s with {connected} peers of {self.api} connected "
-            f"and {away} that cannot be; see that a node that has it runs"
+            f"{cid} did not come in {waited_seconds:.1f} s; {self.api} has {connected} peers "
+            f"connected and {away} away: see that a node that holds it runs"
         )
 
 

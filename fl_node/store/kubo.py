@@ -29,6 +29,10 @@ _OWN_FAULT = re.compile(
 _Value = TypeVar("_Value")
 
 
+class LateError(UnavailableError):
+    """Bytes that nobody sent in time."""
+
+
 @dataclass(frozen=True)
 class Peer:
     """Another node of the swarm.
@@ -93,7 +97,8 @@ class Kubo:
         """Read a file as it comes, its first ``max_bytes``; goes on where a restart broke it off.
 
         :param deadline: on the monotonic clock, for all of it
-        :raises UnavailableError: when it is not there in time, or no file
+        :raises LateError: when time is up
+        :raises UnavailableError: when it is no file
         """
         received, pauses = 0, iter(self.api.pauses_seconds)
         while True:
@@ -103,7 +108,7 @@ class Kubo:
                     pauses = iter(self.api.pauses_seconds)  # it was there: patience begins anew
                     yield piece
             except SlowError as error:
-                raise UnavailableError(f"{cid} did not come in time") from error
+                raise LateError(f"{cid} did not come in time") from error
             except RefusedError as error:
                 raise _unreadable(cid, error) from error
             except StoreUnreachableError:

@@ -30,9 +30,9 @@ class RefusedError(StoreError):
     :ivar reason: in its words
     """
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, address: str, asked: str, reason: str) -> None:
         self.reason = reason
-        super().__init__(message)
+        super().__init__(f"{address} was asked {asked}, it says: {reason}")
 
 
 class SlowError(StoreUnreachableError):
@@ -107,10 +107,7 @@ class KuboApi:
                 "see that the IPFS daemon runs: make devnet-status"
             ) from error
         except exceptions.ErrorResponse as error:
-            reason = shown(error)
-            raise RefusedError(
-                f"{self.address} was asked {asked}, it says: {reason}", reason
-            ) from (error)
+            raise RefusedError(self.address, asked, shown(error)) from error
         except exceptions.AddressError as error:
             raise StoreError(
                 "the API of an IPFS daemon is an address such as /ip4/127.0.0.1/tcp/5001, "
