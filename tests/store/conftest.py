@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from fl_node.network.kubo import new_swarm_key
 from fl_node.store.directory import DirectoryStore
 from fl_node.store.ipfs import IpfsStore
 from fl_node.store.store import Store
-from tests.store.kubo_node import KuboNode, new_swarm_key
+from tests.store.kubo_node import KuboNode
 
 MAKERS = {
     "directory": lambda request, folder: DirectoryStore(folder),
@@ -23,7 +24,7 @@ def store(request, tmp_path) -> Store:
 @pytest.fixture(scope="session")
 def lone_node(tmp_path_factory) -> Iterator[KuboNode]:
     """A node without peers, which tests leave running."""
-    node = KuboNode(tmp_path_factory.mktemp("kubo") / "repo", new_swarm_key()).create()
+    node = KuboNode(tmp_path_factory.mktemp("kubo") / "node", new_swarm_key()).create()
     try:
         yield node.start()
     finally:

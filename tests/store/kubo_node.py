@@ -1,8 +1,6 @@
 """Real Kubo nodes in a private swarm on loopback, for tests."""
 
-import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -13,16 +11,25 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from fl_node.network.build import find_daemon
+from fl_node.network.daemons import IPFS
+from fl_node.network.host import Host, Ports
+from fl_node.network.kubo import (
+    ENVIRONMENT,
+    FOLDER,
+    SWARM_KEY,
+    command,
+    configure,
+    make_repository,
+    peer_id,
+)
+
 _START_SECONDS = 60
 
 
 def kubo_binary() -> Path:
     """Find the daemon that tests run."""
-    return Path.home() / ".cache" / "flnode" / "kubo" / "ipfs"
-
-
-def new_swarm_key() -> str:
-    return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"
+    return find_daemon(IPFS, print)
 
 
 def free_port() -> int:
@@ -33,51 +40,53 @@ def free_port() -> int:
 
 @dataclass
 class KuboNode:
-    """A repository and the daemon over it; ports stay the same when it is started again."""
+    """A repository and the daemon over it; ports stay the same when it is started again.
 
-    folder: Path
-    swarm_key: str
-    api_port: int = field(default_factory=free_port)
-    swarm_port: int = field(default_factory=free_port)
+    :ivar place: a folder of its own, as a host's
+    """
+
+    place: Path
+    swarm_key: bytes
+    ports: Ports = field(default_factory=lambda: Ports(0, 0, free_port(), free_port()))
     process: subprocess.Popen[bytes] | None = None
-    id: str = ""
+
+    @property
+    def host(self) -> Host:
+        return Host("node-1", "127.0.0.1", self.ports, "", "", "", peer_id(self.place))
+
+    @property
+    def id(self) -> str:
+        return self.host.peer_id
 
     @property
     def api(self) -> str:
-        return f"/ip4/127.0.0.1/tcp/{self.api_port}"
+        return f"/ip4/127.0.0.1/tcp/{self.ports.api}"
 
     @property
     def swarm_address(self) -> str:
-        return f"/ip4/127.0.0.1/tcp/{self.swarm_port}"
+        return self.host.swarm_address
 
     def create(self) -> "KuboNode":
-        self.folder.mkdir(parents=True)
-        self.run("init", "--empty-repo", "--profile=flatfs")
-        (self.folder / "swarm.key").write_text(self.swarm_key)
-        path = self.folder / "config"
-        config = json.loads(path.read_text())
-        self.id = config["Identity"]["PeerID"]
-        path.write_text(json.dumps(_private(config, self.api, self.swarm_address)))
+        self.place.mkdir(parents=True)
+        make_repository(kubo_binary(), self.place)
+        (self.place / FOLDER / SWARM_KEY).write_bytes(self.swarm_key)
+        configure(self.place, self.host, ())
         return self
 
     def know(self, others: Iterable["KuboNode"]) -> None:
         """Write its peering list; it counts from the next start."""
-        path = self.folder / "config"
-        config = json.loads(path.read_text())
-        peers = [{"ID": other.id, "Addrs": [other.swarm_address]} for other in others]
-        config["Peering"] = {"Peers": peers}
-        path.write_text(json.dumps(config))
+        configure(self.place, self.host, [other.host for other in others])
 
     def start(self) -> "KuboNode":
-        with (self.folder / "daemon.log").open("ab") as log:
+        log_file = self.place / "log"
+        with log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [kubo_binary(), "daemon"], env=self.environment(), stdout=log, stderr=log
+                command(kubo_binary()), env=self.environment(), stdout=log, stderr=log
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self.answers():
-            log_text = (self.folder / "daemon.log").read_text()
-            assert time.monotonic() < deadline, log_text
-            assert self.process.poll() is None, log_text
+            assert time.monotonic() < deadline, log_file.read_text()
+            assert self.process.poll() is None, log_file.read_text()
             time.sleep(0.02)
         return self
 
@@ -88,17 +97,20 @@ class KuboNode:
             return False
         return True
 
-    def call(self, command: str) -> str:
+    def call(self, asked: str) -> str:
         """Ask its API, by other means than the store's."""
-        request = Request(f"http://127.0.0.1:{self.api_port}/api/v0/{command}", method="POST")
+        request = Request(f"http://127.0.0.1:{self.ports.api}/api/v0/{asked}", method="POST")
         with urlopen(request, timeout=20) as answer:
             return str(answer.read().decode())
 
     def run(self, *arguments: str, content: bytes | None = None) -> str:
         """Run the program itself, which asks the daemon if it runs."""
-        command = [str(kubo_binary()), *arguments]
         done = subprocess.run(
-            command, env=self.environment(), input=content, capture_output=True, check=True
+            [kubo_binary(), *arguments],
+            env=self.environment(),
+            input=content,
+            capture_output=True,
+            check=True,
         )
         return done.stdout.decode(errors="replace").strip()
 
@@ -113,39 +125,4 @@ class KuboNode:
         self.call(f"swarm/connect?arg={other.swarm_address}/p2p/{other.id}")
 
     def environment(self) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "IPFS_PATH": str(self.folder),
-            "IPFS_TELEMETRY": "off",
-            "LIBP2P_FORCE_PNET": "1",
-        }
-
-
-def _private(config: dict, api: str, swarm_address: str) -> dict:
-    """Turn a fresh configuration into that of a private swarm that asks nobody else."""
-    config["Addresses"] |= {"API": api, "Gateway": [], "Swarm": [swarm_address]}
-    config["AutoConf"] = {"Enabled": False}
-    config["AutoTLS"] = {"Enabled": False}
-    config["Bootstrap"] = []
-    config["DNS"] = {"Resolvers": {}}
-    config["Discovery"]["MDNS"]["Enabled"] = False
-    config["Ipns"] = (config.get("Ipns") or {}) | {"DelegatedPublishers": []}
-    config["Provide"] = {"Enabled": False}
-    config["Routing"] = {"Type": "none", "DelegatedRouters": []}
-    config["Swarm"] = (config.get("Swarm") or {}) | {
-        "DisableNatPortMap": True,
-        "RelayClient": {"Enabled": False},
-        "RelayService": {"Enabled": False},
-        "EnableHolePunching": False,
-        "Transports": {
-            "Network": {
-                "QUIC": False,
-                "Relay": False,
-                "WebTransport": False,
-                "WebRTCDirect": False,
-                "Websocket": False,
-            }
-        },
-    }
-    return config
+        return os.environ | ENVIRONMENT | {"IPFS_PATH": str(self.place / FOLDER)}

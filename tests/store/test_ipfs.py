@@ -20,8 +20,9 @@ from fl_node.errors import (
     TooLargeError,
     UnavailableError,
 )
+from fl_node.network.kubo import new_swarm_key
 from fl_node.store.ipfs import IpfsStore
-from tests.store.kubo_node import KuboNode, free_port, new_swarm_key
+from tests.store.kubo_node import KuboNode, free_port
 
 MEGABYTE = 1_000_000
 MAX_RESIDENT_MEBIBYTES = 200
