@@ -1,26 +1,20 @@
 """The federation's contract on any Ethereum chain, over web3; web3's errors end here."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from functools import cache
 from typing import Any, cast
 
-from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
 from eth_typing import BlockNumber, ChecksumAddress
-from eth_utils.abi import (
-    collapse_if_tuple,
-    event_abi_to_log_topic,
-    function_abi_to_4byte_selector,
-)
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import BadFunctionCallOutput, MismatchedABI, Web3Exception
+from web3.exceptions import BadFunctionCallOutput, BadResponseFormat
 from web3.types import LogReceipt
 from web3.utils.address import get_create_address
 
+from fl_node.chain.abi import event_fields, event_names, local_weight_fields, reverted
 from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.connection import Connection
 from fl_node.chain.event_log import EventLog
@@ -34,8 +28,9 @@ from fl_node.chain.transaction import (
     send_again,
     tried,
 )
+from fl_node.chain.web3_errors import web3_errors
 from fl_node.cid import Cid
-from fl_node.errors import LedgerError, RevertedError, UnreachableError
+from fl_node.errors import LedgerError, UnreachableError
 from fl_node.rounds import Global, Member, Reason, RoundState, Terms, Update
 
 # Above the dearest call in contracts/gas.json: a limit is never estimated, because an estimate
@@ -44,10 +39,8 @@ CALL_GAS_LIMIT = 250_000
 DEPLOY_GAS_LIMIT = 6_000_000
 _NO_DIGEST = bytes(32)
 _ZERO_ADDRESS = "0x" + "00" * 20
-_SHOWN_LETTERS = 300
 _REPLACEMENTS = 5
-# What Geth says of blocks that it has not, or not yet again after a restart.
-_BEHIND = ("header not found", "unknown block", "block not found")
+_NO_CODE = "is contract deployed"  # web3's words for a call to an address without code
 
 
 def deploy_contract(
@@ -60,7 +53,7 @@ def deploy_contract(
     """
     artifact = federation_artifact()
     arguments = (plan.digest, initial.digest, checksum_address(header), astuple(terms))
-    with _web3_errors("a new federation", *arguments):
+    with web3_errors("a new federation", *arguments):
         factory = connection.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
         creation = factory.constructor(*arguments)
         (sent,) = transact(connection, signer, [creation], DEPLOY_GAS_LIMIT)
@@ -107,7 +100,7 @@ def _mined(
         receipt = await_receipt(connection, sent)
         if receipt is not None:
             if receipt["status"] != 1:
-                raise _reverted(connection.revert_data(receipt))
+                raise reverted(connection.revert_data(receipt))
             return sent
         _require_accepted(connection, signer, call, gas_limit)
         (sent,) = send(connection, signer, [call], gas_limit)
@@ -122,7 +115,7 @@ def _require_accepted(
 ) -> None:
     refusal = connection.refusal(tried(call, signer.address, gas_limit))
     if refusal is not None:
-        raise _reverted(refusal)
+        raise reverted(refusal)
 
 
 class EthereumLedger(Ledger):
@@ -144,7 +137,7 @@ class EthereumLedger(Ledger):
         self._found = False
         self.federation = checksum_address(federation)
         self.account = signer.address if signer else None
-        with _web3_errors("its id"):
+        with web3_errors("its id"):
             self.chain_id = connection.web3.eth.chain_id
         self._contract: Contract = connection.web3.eth.contract(
             address=cast("ChecksumAddress", self.federation), abi=federation_artifact().abi
@@ -160,12 +153,12 @@ class EthereumLedger(Ledger):
 
     def head(self) -> bytes:
         """Give the newest block's hash."""
-        with _web3_errors("its newest block"):
+        with web3_errors("its newest block"):
             return bytes(self._connection.web3.eth.get_block("latest")["hash"])
 
     def now(self) -> float:
         """Give the time by which the next block will judge deadlines."""
-        with _web3_errors("its clock"):
+        with web3_errors("its clock"):
             return self._connection.now()
 
     def snapshot(self) -> Snapshot:
@@ -209,7 +202,7 @@ class EthereumLedger(Ledger):
 
     def events(self) -> Sequence[LedgerEvent]:
         """Give all events since the creation, as the chain has them now."""
-        with _web3_errors("events"):
+        with web3_errors("events"):
             if self._log is None:
                 depth = self._connection.settled_depth
                 self._log = EventLog(self._connection.web3, self._contract.address, depth)
@@ -220,7 +213,7 @@ class EthereumLedger(Ledger):
 
         :returns: whether all are
         """
-        with _web3_errors("own transactions"):
+        with web3_errors("own transactions"):
             self._settle()
         return not self._unsettled
 
@@ -295,16 +288,16 @@ class EthereumLedger(Ledger):
         self._send("reopen", number)
 
     def _head(self) -> BlockNumber:
-        with _web3_errors("its newest block"):
+        with web3_errors("its newest block"):
             return self._connection.web3.eth.block_number
 
     def _read(self, view: str, *arguments: object, block: int | None = None) -> Any:
         try:
-            with _web3_errors(view, *arguments):
+            with web3_errors(view, *arguments):
                 function = self._contract.functions[view](*arguments)
                 return function.call(block_identifier="latest" if block is None else block)
         except BadFunctionCallOutput as error:
-            raise self._missing() from error
+            raise self._missing() if _NO_CODE in str(error) else self._other() from error
 
     def _require_contract(self) -> None:
         """See once that there is a contract: a transaction to an empty address would succeed."""
@@ -319,6 +312,12 @@ class EthereumLedger(Ledger):
             f"no federation at {self.federation} on chain {self.chain_id}: check both"
         )
 
+    def _other(self) -> LedgerError:
+        return LedgerError(
+            f"what is at {self.federation} on chain {self.chain_id} does not answer as a "
+            "federation: check both"
+        )
+
     def _latest(self, state: RoundState, block: int) -> Global:
         if state.number == 0:  # the view reverts until the owner has put global 0
             return Global(0, Cid(self._read("initial", block=block)), None)
@@ -327,7 +326,7 @@ class EthereumLedger(Ledger):
 
     def _local(self, node: int, block: int) -> dict[str, Any]:
         found = self._read("getLocalWeight", node, block=block)
-        return dict(zip(_local_weight_fields(), found, strict=True))
+        return dict(zip(local_weight_fields(), found, strict=True))
 
     def _event(self, log: LogReceipt, source: EventLog) -> LedgerEvent:
         place = (log["blockHash"], log["logIndex"])
@@ -336,9 +335,12 @@ class EthereumLedger(Ledger):
         return self._events[place]
 
     def _decoded(self, log: LogReceipt, timestamp: int) -> LedgerEvent:
-        name = _event_names()[bytes(log["topics"][0])]
-        arguments = self._contract.events[name]().process_log(log)["args"]
-        values = {field: _plain(arguments[field]) for field in _event_fields(name)}
+        try:
+            name = event_names()[bytes(log["topics"][0])]
+            arguments = self._contract.events[name]().process_log(log)["args"]
+        except (IndexError, KeyError, DecodingError) as error:
+            raise BadResponseFormat("a log that is none of a federation") from error
+        values = {field: _plain(arguments[field]) for field in event_fields(name)}
         return LedgerEvent(name, values, log["blockNumber"], timestamp)
 
     def _send(self, function: str, *arguments: object) -> None:
@@ -349,7 +351,7 @@ class EthereumLedger(Ledger):
             raise LedgerError(
                 f"{function} was asked of a ledger without an account: give a keystore"
             )
-        with _web3_errors(function, *argument_lists):
+        with web3_errors(function, *argument_lists):
             self._require_contract()
             bound = self._contract.functions[function]
             calls = [bound(*arguments) for arguments in argument_lists]
@@ -358,28 +360,6 @@ class EthereumLedger(Ledger):
             sent = transact(self._connection, self._signer, calls, CALL_GAS_LIMIT, unused)
             if self._connection.settled_depth > 1:
                 self._unsettled += sent
-
-
-@contextmanager
-def _web3_errors(asked: str, *arguments: object) -> Iterator[None]:
-    try:
-        yield
-    except BadFunctionCallOutput:
-        raise
-    except MismatchedABI as error:
-        raise LedgerError(
-            f"{asked} does not take {arguments}: see the ranges of its ABI"
-        ) from error
-    except (Web3Exception, OSError) as error:  # a connection that fails is an OSError
-        found = " ".join(str(error).split())[:_SHOWN_LETTERS]
-        message = f"{asked} was asked of the chain, found: {found}"
-        raise (UnreachableError if _passes(error) else LedgerError)(message) from error
-
-
-def _passes(error: Exception) -> bool:
-    """Tell a node that is away or behind, which passes, from one that refuses."""
-    text = str(error).lower()
-    return isinstance(error, OSError) or any(phrase in text for phrase in _BEHIND)
 
 
 def _round_state(opened: tuple[Any, ...], terms: Terms) -> RoundState:
@@ -400,32 +380,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return bytes(value)
     return tuple(value.values()) if isinstance(value, Mapping) else value
-
-
-def _entries(kind: str) -> list[Any]:
-    return [entry for entry in federation_artifact().abi if entry["type"] == kind]
-
-
-@cache
-def _event_names() -> dict[bytes, str]:
-    return {bytes(event_abi_to_log_topic(entry)): entry["name"] for entry in _entries("event")}
-
-
-@cache
-def _event_fields(name: str) -> list[str]:
-    (entry,) = (entry for entry in _entries("event") if entry["name"] == name)
-    return [field["name"] for field in entry["inputs"]]
-
-
-@cache
-def _local_weight_fields() -> list[str]:
-    (entry,) = (entry for entry in _entries("function") if entry["name"] == "getLocalWeight")
-    return [field["name"] for field in entry["outputs"][0]["components"]]
-
-
-def _reverted(data: bytes) -> RevertedError:
-    for entry in _entries("error"):
-        if function_abi_to_4byte_selector(entry) == data[:4]:
-            types = [collapse_if_tuple(field) for field in entry["inputs"]]
-            return RevertedError(entry["name"], decode(types, data[4:]))
-    return RevertedError("UnknownError", (data.hex(),))
