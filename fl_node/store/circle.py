@@ -15,6 +15,7 @@ from fl_node.store.kubo import Kubo, Peer
 
 _CONNECT_SECONDS = 1.0
 _CONNECTS_AT_ONCE = 8
+_HASTE_SECONDS = 1.0
 _AGAIN_SECONDS = 0.5
 
 
@@ -35,7 +36,7 @@ class Circle:
         :param deadline: on the monotonic clock
         :raises StoreUnreachableError: when the daemon is away
         """
-        self._connect_missing(deadline)
+        self._connect_missing(self.kubo, deadline)
         over = Event()
         thread = Thread(target=self._reconnect, args=(over, deadline))
         thread.start()
@@ -46,20 +47,21 @@ class Circle:
             thread.join()
 
     def _reconnect(self, over: Event, deadline: float) -> None:
-        while not over.wait(_AGAIN_SECONDS) and time.monotonic() < deadline:
-            with suppress(StoreError):  # whoever fetches meets it too, and says so
-                self._connect_missing(deadline)
+        hasty = Kubo(self.kubo.api.hasty())  # nobody waits for a daemon longer than who fetches
+        while not over.wait(_AGAIN_SECONDS) and _left(deadline):
+            with suppress(StoreError):  # who fetches meets it too, and says so
+                self._connect_missing(hasty, min(time.monotonic() + _HASTE_SECONDS, deadline))
 
-    def _connect_missing(self, deadline: float) -> None:
-        connected = {peer.id for peer in self.kubo.peers(_left(deadline))}
-        wanted = self.kubo.peering(_left(deadline))
+    def _connect_missing(self, kubo: Kubo, until: float) -> None:
+        connected = {peer.id for peer in kubo.peers(_left(until))}
+        wanted = kubo.peering(_left(until))
         missing = [peer for peer in wanted if peer.id not in connected and peer.addresses]
-        with ThreadPoolExecutor(_CONNECTS_AT_ONCE) as pool:
-            reached = pool.map(lambda peer: self._reaches(peer, deadline), missing)
-            self.away = list(reached).count(False)
 
-    def _reaches(self, peer: Peer, deadline: float) -> bool:
-        return self.kubo.connect(peer, min(_CONNECT_SECONDS, _left(deadline)))
+        def connects(peer: Peer) -> bool:
+            return kubo.connect(peer, min(_CONNECT_SECONDS, _left(until)))
+
+        with ThreadPoolExecutor(_CONNECTS_AT_ONCE) as pool:
+            self.away = list(pool.map(connects, missing)).count(False)
 
 
 def _left(deadline: float) -> float:

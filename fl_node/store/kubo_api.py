@@ -56,6 +56,10 @@ class KuboApi:
             self._client = Client(address, chunk_size=_UPLOAD_PIECE_BYTES)
         self._client._client = self._transport
 
+    def hasty(self) -> "KuboApi":
+        """Give the same daemon, asked once only."""
+        return KuboApi(self.address, ())
+
     def ask(self, asked: str, call: Callable[[Any], Any]) -> dict[str, Any]:
         """Call until it is reached, for a few seconds; give what it answers.
 

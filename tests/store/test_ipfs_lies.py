@@ -122,6 +122,18 @@ def test_a_daemon_that_is_slow_to_say_anything_is_away(tmp_path, silent):
         fetch(api, tmp_path, timeout_seconds=0.5)
 
 
+def test_a_crowd_of_peers_that_hang_does_not_outlast_the_deadline(tmp_path):
+    peers = [{"ID": f"peer {number}", "Addrs": ["/ip4/10.0.0.1/tcp/1"]} for number in range(5000)]
+    crowd = content(json.dumps({"Peering": {"Peers": peers}}).encode())
+    started = time.monotonic()
+    with (
+        fake_api({"config/show": crowd, "swarm/connect": trickle(b"", b"H")}) as api,
+        pytest.raises(UnavailableError, match="0 peers connected and 5000 away"),
+    ):
+        fetch(api, tmp_path, timeout_seconds=1)
+    assert time.monotonic() - started < 10
+
+
 GARBAGE = {
     "no JSON": content(b"<html>router login</html>"),
     "no text": content(b"\xff\xfe\x00"),
