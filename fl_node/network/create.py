@@ -98,8 +98,10 @@ def check_sites(sites: Mapping[str, Site]) -> None:
     seen: dict[tuple[str, int], str] = {}
     for name, site in sites.items():
         for port in site.ports.all():
-            other = seen.setdefault((checked_address(site.address), port), name)
-            if other != name:
+            place = checked_address(site.address), port
+            if place in seen:
                 raise NetworkError(
-                    f"{other} and {name} both have port {port} on {site.address}: give one another"
+                    f"{seen[place]} and {name} have the same port {port} on {site.address}: "
+                    "give one another"
                 )
+            seen[place] = name

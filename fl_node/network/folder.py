@@ -15,7 +15,7 @@ from fl_node.network.host import (
     keystore_of,
     network_bytes,
 )
-from fl_node.network.private import PROGRAM_MODE, keep, private_folder
+from fl_node.network.private import PROGRAM_MODE, keep, private_folder, sweep
 from fl_node.network.supervision import Program
 
 MEMBERS_FILE = "members.toml"
@@ -34,6 +34,7 @@ def write_host(network: Network, host: Host, place: Path, *, local_nodes: int) -
     :param local_nodes: how many trainers share the host's machine
     :raises FlnodeError: when something there cannot be used
     """
+    sweep(place)
     private_folder(place / "logs")
     keep(place / NETWORK_FILE, network_bytes(network))
     keep(place / geth.CONFIG, geth.config_bytes(network, host))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fl_node.errors import DaemonError
 from fl_node.network.host import Host, Network
-from fl_node.network.private import scratch_folder
+from fl_node.network.private import private_folder, scratch_folder
 from fl_node.network.toolchain import last_line
 
 FOLDER = "geth"
@@ -76,6 +76,7 @@ def start_chain(binary: Path, place: Path) -> None:
     """
     if has_chain(place):
         return
+    private_folder(place / FOLDER)
     with scratch_folder(place) as scratch:
         asked = [str(binary), "--datadir", str(scratch), *_STATE, "init", str(place / GENESIS)]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603

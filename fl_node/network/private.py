@@ -41,13 +41,18 @@ def keep(path: Path, content: bytes, mode: int = FILE_MODE) -> bool:
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """Give a folder to build something in before it is renamed to its place."""
-    for left in parent.glob(f"{_SCRATCH}*"):  # of a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    sweep(parent)
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=parent))
     try:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sweep(parent: Path) -> None:
+    """Remove what processes that were killed were building in a folder."""
+    for left in parent.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def runtime_folder(folder: Path) -> Path:

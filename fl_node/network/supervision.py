@@ -111,6 +111,24 @@ def stop(folder: Path) -> bool:
     return ran or bool(left)
 
 
+def stop_program(folder: Path, name: str) -> None:
+    """Stop one program, which stays stopped until it is started or the network is brought up.
+
+    :raises DaemonError: when it does not run, or nothing supervises it
+    """
+    with _server(folder) as server:
+        server.stopProcess(name)
+
+
+def start_program(folder: Path, name: str) -> None:
+    """Start one program that was stopped.
+
+    :raises DaemonError: when it runs already, or nothing supervises it
+    """
+    with _server(folder) as server:
+        server.startProcess(name, False)
+
+
 def processes(folder: Path) -> tuple[Running, ...]:
     """Say how each program is; none when nothing supervises them."""
     if not (runtime_place(folder) / _SOCKET).exists():

