@@ -156,13 +156,17 @@ def test_a_daemon_killed_in_mid_fetch_and_started_again_goes_on(swarm, tmp_path,
     taker = IpfsStore(two.api, tmp_path / "two")
     victim = two if killed == "the asking daemon" else one
 
+    finished: list[Path] = []
+
     def crash() -> None:
+        finished.extend((tmp_path / "two").rglob("Qm*"))
         victim.kill()
         victim.start()
 
     crashing = when(megabytes_begun(tmp_path / "two", 2), crash)
     path = taker.fetch(cid, max_bytes=len(content), timeout_seconds=60)
     crashing.join()
+    assert finished == []
     assert path.read_bytes() == content
     assert taker.holds(cid)
     two.call("repo/verify")
