@@ -204,7 +204,7 @@ def test_an_answer_that_breaks_off_once_is_asked_for_its_rest(tmp_path, answer):
 
 
 def from_offset(handler: BaseHTTPRequestHandler) -> None:
-    (offset,) = parse_qs(urlsplit(handler.path).query)["offset"]
+    (offset,) = parse_qs(urlsplit(handler.path).query).get("offset", ["0"])
     content(b"asked for"[int(offset) :])(handler)
 
 
