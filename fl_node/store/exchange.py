@@ -10,6 +10,10 @@ from typing import Any
 PIECE_BYTES = 65_536
 
 
+class BrokenOffError(HTTPException):
+    """The server ended its answer, as if it were whole, before all it had announced was sent."""
+
+
 class _DeadlineSocket(socket.socket):
     """A socket whose waits all end at one moment, however slowly bytes trickle in.
 
@@ -53,15 +57,17 @@ class Answer:
         """Read the body in pieces of up to 64 KiB.
 
         :raises OSError: when the connection fails, or time is up
-        :raises http.client.HTTPException: when it ends before the body does
+        :raises http.client.IncompleteRead: when it ends before the body does
+        :raises BrokenOffError: when the body ends before the content does
         """
         received = 0
         while piece := self.response.read1(PIECE_BYTES):
             received += len(piece)
             yield piece
-        missing = self.response.length or (self.said_bytes or 0) - received
-        if missing > 0:
-            raise IncompleteRead(b"", missing)
+        if self.response.length:
+            raise IncompleteRead(b"", self.response.length)
+        if self.said_bytes is not None and received < self.said_bytes:
+            raise BrokenOffError(f"{received} bytes of {self.said_bytes}")
 
     def close(self) -> None:
         """End the connection, whatever is still to come."""

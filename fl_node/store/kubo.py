@@ -14,7 +14,7 @@ from fl_node.errors import (
     StoreUnreachableError,
     UnavailableError,
 )
-from fl_node.store.kubo_api import CALL_SECONDS, KuboApi, RefusedError, SlowError, shown
+from fl_node.store.kubo_api import CALL_SECONDS, KuboApi, PartError, RefusedError, SlowError, shown
 
 _SLOWEST_BYTES_PER_SECOND = 1_000_000  # of a disk
 # All that a CID depends on, since a daemon's own import settings may be others.
@@ -98,7 +98,7 @@ class Kubo:
 
         :param deadline: on the monotonic clock, for all of it
         :raises LateError: when time is up
-        :raises UnavailableError: when it is no file
+        :raises UnavailableError: when it is no file, or ends before its end again and again
         """
         received, pauses = 0, iter(self.api.pauses_seconds)
         while True:
@@ -111,10 +111,10 @@ class Kubo:
                 raise LateError(f"{cid} did not come in time") from error
             except RefusedError as error:
                 raise _unreadable(cid, error) from error
-            except StoreUnreachableError:
+            except (StoreUnreachableError, PartError) as error:
                 pause_seconds = next(pauses, None)
                 if pause_seconds is None or time.monotonic() + pause_seconds > deadline:
-                    raise
+                    raise _given_up(cid, error) from error
                 time.sleep(pause_seconds)
             else:
                 return
@@ -215,6 +215,13 @@ class Kubo:
 
 def _disk_seconds(size_bytes: int) -> float:
     return CALL_SECONDS + size_bytes / _SLOWEST_BYTES_PER_SECOND
+
+
+def _given_up(cid: Cid, error: StoreError) -> StoreError:
+    """Tell a daemon that went away from bytes that it cannot read to their end."""
+    if isinstance(error, PartError):
+        return UnavailableError(f"there is no whole file to read as {cid}: {error}")
+    return error
 
 
 def _unreadable(cid: Cid, error: RefusedError) -> StoreError:

@@ -12,7 +12,7 @@ from ipfshttpclient.http_common import ClientSyncBase, multiaddr_to_url_data
 
 from fl_node.canonical import parse_json
 from fl_node.errors import CanonicalError, StoreError, StoreUnreachableError
-from fl_node.store.exchange import Answer, post
+from fl_node.store.exchange import Answer, BrokenOffError, post
 
 CALL_SECONDS = 30.0
 # A restart takes 0.1 to 0.5 s, on a busy machine a few.
@@ -33,6 +33,10 @@ class RefusedError(StoreError):
     def __init__(self, address: str, asked: str, reason: str) -> None:
         self.reason = reason
         super().__init__(f"{address} was asked {asked}, it says: {reason}")
+
+
+class PartError(StoreError):
+    """The daemon is there, and ended a content before its end."""
 
 
 class SlowError(StoreUnreachableError):
@@ -110,6 +114,8 @@ class KuboApi:
                 f"{self.address} was asked {asked}, found: {shown(error.original)}; "
                 "see that the IPFS daemon runs: make devnet-status"
             ) from error
+        except exceptions.PartialErrorResponse as error:
+            raise PartError(f"{self.address} was asked {asked}, it broke off: {error}") from error
         except exceptions.ErrorResponse as error:
             raise RefusedError(self.address, asked, shown(error)) from error
         except exceptions.AddressError as error:
@@ -222,5 +228,7 @@ def _transport_errors() -> Iterator[None]:
         raise exceptions.TimeoutError(error) from error
     except (OSError, IncompleteRead) as error:  # the first also when it hangs up without a word
         raise exceptions.ConnectionError(error) from error
+    except BrokenOffError as error:
+        raise exceptions.PartialErrorResponse(str(error)) from error
     except HTTPException as error:
         raise exceptions.ProtocolError(error) from error

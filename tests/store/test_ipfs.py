@@ -245,6 +245,32 @@ def test_a_block_that_is_nothing_is_no_file(tmp_path, lone_node):
         IpfsStore(lone_node.api, tmp_path / "cache").fetch(cid, max_bytes=9, timeout_seconds=5)
 
 
+def node_of(links: list[tuple[str, int]], file_bytes: int) -> bytes:
+    """Encode a UnixFS file's root (dag-pb) that says what we want; all numbers under 128."""
+    encoded = b""
+    for cid, size in links:
+        link = b"\x0a\x22\x12\x20" + Cid.parse(cid).digest + b"\x12\x00\x18" + bytes([size])
+        encoded += b"\x12" + bytes([len(link)]) + link
+    sizes = b"".join(b"\x20" + bytes([size]) for _, size in links)
+    data = b"\x08\x02\x18" + bytes([file_bytes]) + sizes
+    return encoded + b"\x0a" + bytes([len(data)]) + data
+
+
+@pytest.mark.parametrize("trick", ["a part that is nothing", "more announced than there is"])
+def test_a_file_that_cannot_be_read_to_its_end_is_unavailable(tmp_path, lone_node, trick):
+    def block(content: bytes) -> str:
+        return lone_node.run("block", "put", "--format=v0", content=content)
+
+    good = lone_node.run("add", "-Q", "--cid-version=0", content=b"good")
+    if trick == "a part that is nothing":
+        root = block(node_of([(good, 4), (block(b"\x0a\x02\x08\x09"), 4)], 8))
+    else:
+        root = block(node_of([(good, 4)], 100))
+    store = IpfsStore(lone_node.api, tmp_path, pauses_seconds=(0.01, 0.01))
+    with pytest.raises(UnavailableError, match=root):
+        store.fetch(Cid.parse(root), max_bytes=1000, timeout_seconds=5)
+
+
 def test_bytes_stored_in_another_layout_have_another_name(tmp_path, lone_node):
     content = content_of("layout", 5000)
     other = lone_node.run("add", "-Q", "--cid-version=0", "--chunker=size-1000", content=content)

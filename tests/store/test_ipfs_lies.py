@@ -187,8 +187,9 @@ BREAKS = {
     "hangs up at once": raw(lambda: iter([])),
     "in a chunk": raw(lambda: iter([CHUNKED + b"9\r\nasked"])),
     "before the end": raw(lambda: iter([HEAD + b"Content-Length: 9\r\n\r\nasked"])),
-    "with its error in a trailer": content(b"asked", said={"X-Content-Length": "9"}),
 }
+PART = content(b"asked", said={"X-Content-Length": "9"})  # Kubo writes the error in a trailer
+NO_MORE = content(b"", said={"X-Content-Length": "4"})
 
 
 @pytest.mark.parametrize("answer", BREAKS.values(), ids=BREAKS)
@@ -197,7 +198,20 @@ def test_an_answer_that_breaks_off_says_nothing_of_the_bytes(tmp_path, answer):
         fetch(api, tmp_path)
 
 
-@pytest.mark.parametrize("answer", BREAKS.values(), ids=BREAKS)
+def test_a_file_that_never_comes_to_its_end_is_unavailable(tmp_path):
+    with (
+        fake_api({"cat": [PART, *[NO_MORE] * 3]}) as api,
+        pytest.raises(UnavailableError, match=f"no whole file to read as {CID}: .* 0 bytes of 4"),
+    ):
+        fetch(api, tmp_path)
+
+
+def test_a_daemon_that_breaks_off_and_goes_away_says_nothing_of_the_bytes(tmp_path):
+    with fake_api({"cat": [PART]}) as api, pytest.raises(StoreUnreachableError, match=str(CID)):
+        fetch(api, tmp_path)
+
+
+@pytest.mark.parametrize("answer", [*BREAKS.values(), PART], ids=[*BREAKS, "ends early"])
 def test_an_answer_that_breaks_off_once_is_asked_for_its_rest(tmp_path, answer):
     with fake_api({"cat": [answer, from_offset]}) as api:
         assert fetch(api, tmp_path) == b"asked for"

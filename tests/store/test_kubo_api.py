@@ -6,7 +6,7 @@ import pytest
 from ipfshttpclient import exceptions
 
 from fl_node.errors import StoreError, StoreUnreachableError
-from fl_node.store.kubo_api import KuboApi, RefusedError, SlowError
+from fl_node.store.kubo_api import KuboApi, PartError, RefusedError, SlowError
 
 MEANINGS = {
     exceptions.AddressError("x"): StoreError,
@@ -19,7 +19,7 @@ MEANINGS = {
     exceptions.Error("x"): StoreError,
     exceptions.ErrorResponse("no", None): RefusedError,
     exceptions.MatcherSpecInvalidError("x"): StoreError,
-    exceptions.PartialErrorResponse("no"): RefusedError,
+    exceptions.PartialErrorResponse("no"): PartError,
     exceptions.ProtocolError(ValueError("x")): StoreError,
     exceptions.StatusError(ValueError("x")): StoreError,
     exceptions.TimeoutError(ValueError("x")): SlowError,
