@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fl_node.cid import CHUNK_BYTES
 from fl_node.network.kubo import new_swarm_key
 from fl_node.store.ipfs import IpfsStore
 from tests.store.kubo_node import KuboNode
 
 REPEATS_BY_BYTES = {2_479_000: 21, 500_000_000: 3}  # the paper's model, and the largest promised
-PIECE_BYTES = 1 << 20
 TIMEOUT_SECONDS = 600
 
 
@@ -39,11 +39,11 @@ def two_nodes(folder: Path) -> Iterator[tuple[KuboNode, KuboNode]]:
 
 
 def pieces(size: int, label: int) -> Iterator[bytes]:
-    """Make content that no node has yet, without holding it."""
-    block = bytes(range(256)) * (PIECE_BYTES // 256)
-    for start in range(0, size, PIECE_BYTES):
-        head = label.to_bytes(8, "big") + start.to_bytes(8, "big")
-        yield (head + block)[: min(PIECE_BYTES, size - start)]
+    """Make content of which no node has a chunk yet, without holding it."""
+    block = bytes(range(256)) * (CHUNK_BYTES // 256)
+    for start in range(0, size, CHUNK_BYTES):
+        head = size.to_bytes(8, "big") + label.to_bytes(8, "big") + start.to_bytes(8, "big")
+        yield (head + block)[: min(CHUNK_BYTES, size - start)]
 
 
 def timed(act: Callable[[], Any]) -> tuple[float, Any]:

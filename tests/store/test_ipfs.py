@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from fl_node.cid import Cid
+from fl_node.cid import CHUNK_BYTES, Cid
 from fl_node.errors import (
     DigestMismatchError,
     StoreError,
@@ -315,16 +315,16 @@ def test_an_address_that_is_none_is_refused(tmp_path, api):
 
 
 BIG = """
-import resource, sys, time
+import sys
 from pathlib import Path
+from fl_node.cid import CHUNK_BYTES
 from fl_node.store.ipfs import IpfsStore
 giver, taker = (IpfsStore(api, Path(folder)) for api, folder in (sys.argv[1:3], sys.argv[3:5]))
-block = bytes(range(256)) * 4096
-started = time.monotonic()
-cid = giver.put(block[number:] + block[:number] for number in range(477))
-put = time.monotonic()
+rest = bytes(CHUNK_BYTES - 8)
+cid = giver.put(number.to_bytes(8, "big") + rest for number in range(1908))  # no two equal
 path = taker.fetch(cid, max_bytes=2**29, timeout_seconds=300)
-print(path.stat().st_size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+(peak,) = [line for line in Path("/proc/self/status").open() if line.startswith("VmHWM:")]
+print(path.stat().st_size, int(peak.split()[1]) // 1024)
 """
 
 
@@ -334,5 +334,5 @@ def test_half_a_gigabyte_goes_through_in_bounded_memory(swarm, tmp_path):
     command = [sys.executable, "-c", BIG, one.api, tmp_path / "one", two.api, tmp_path / "two"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     size, resident_mebibytes = map(int, done.stdout.split())
-    assert size == 477 * 2**20
+    assert size == 1908 * CHUNK_BYTES
     assert resident_mebibytes <= MAX_RESIDENT_MEBIBYTES
