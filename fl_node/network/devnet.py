@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fl_node.cache import cache_folder
-from fl_node.errors import NetworkError
+from fl_node.errors import DaemonError, NetworkError
 from fl_node.network import geth
 from fl_node.network.build import find_daemon
 from fl_node.network.daemons import GETH, IPFS, Say
@@ -22,19 +22,22 @@ from fl_node.network.host import (
 from fl_node.network.locked import locked
 from fl_node.network.ports import free_ports
 from fl_node.network.private import private_folder, runtime_place
-from fl_node.network.readiness import missing, wait_until_ready
+from fl_node.network.readiness import missing, unpeered, wait_until_ready
 from fl_node.network.supervision import (
     RUNNING,
     Program,
     facts,
     family,
     processes,
+    start_program,
     stop,
+    stop_program,
     supervise,
 )
 
 DEFAULT_NODES = 2
-READY_SECONDS = 60.0
+READY_SECONDS = 40.0
+_TRIES, _TRY_SECONDS = 3, 8.0
 _LOOPBACK = "127.0.0.1"
 
 
@@ -102,8 +105,25 @@ def _bring_up(folder: Path, nodes: int | None, geth_binary: Path, ipfs: Path, sa
     _write(folder, network, geth_binary)
     say("starting the daemons")
     supervise(folder, _programs(folder, network, geth_binary, ipfs), facts(network))
-    wait_until_ready(network, network.hosts, READY_SECONDS)
+    _wait_until_ready(folder, network, say)
     return Up(network, created=created, changed=True)
+
+
+def _wait_until_ready(folder: Path, network: Network, say: Say) -> None:
+    """Wait; two Geth nodes that dialled each other at once and both hung up need a new start.
+
+    They would try again after 35 s; one that starts dials all others immediately.
+    """
+    for _ in range(_TRIES):
+        try:
+            return wait_until_ready(network, network.hosts, _TRY_SECONDS)
+        except DaemonError as error:
+            say(str(error))
+            for host in unpeered(network)[:1]:
+                stop_program(folder, f"{host.name}-geth")
+                start_program(folder, f"{host.name}-geth")
+    wait_until_ready(network, network.hosts, READY_SECONDS)
+    return None
 
 
 def _runs(folder: Path, network: Network) -> bool:

@@ -25,8 +25,8 @@ _STATE = ("--state.scheme", "hash")
 def config_bytes(network: Network, host: Host) -> bytes:
     """Give the configuration file: who this node talks to, and nobody else.
 
-    With MaxPeers 1 a node synchronises as soon as one peer is there, and not after 10 s; trusted
-    peers count beyond it.
+    Trusted peers count beyond MaxPeers, which only says how many a node dials and how many it
+    waits for before it synchronises: by default that takes 10 s.
     """
     peers = json.dumps([other.enode for other in network.others(host.name)])
     allowed = json.dumps(sorted({f"{each.address}/32" for each in network.hosts}))
@@ -34,7 +34,7 @@ def config_bytes(network: Network, host: Host) -> bytes:
         "[Node.P2P]",
         f'ListenAddr = "{host.address}:{host.ports.p2p}"',
         "NoDiscovery = true",
-        "MaxPeers = 1",
+        f"MaxPeers = {most_dialled(len(network.hosts))}",
         "DialRatio = 1",
         f"StaticNodes = {peers}",
         f"TrustedNodes = {peers}",
@@ -42,6 +42,11 @@ def config_bytes(network: Network, host: Host) -> bytes:
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def most_dialled(hosts: int) -> int:
+    """Give MaxPeers: all others but one, so that one may be absent when a node synchronises."""
+    return max(1, hosts - 2)
 
 
 def command(binary: Path, host: Host, place: Path, socket: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fl_node.errors import DaemonError
@@ -69,6 +70,16 @@ def wait_until_ready(network: Network, hosts: Sequence[Host], seconds: float) ->
         if time.monotonic() > deadline:
             raise DaemonError(f"the network is not ready after {seconds:.0f} s: {lacks}")
         time.sleep(_POLL_SECONDS)
+
+
+def unpeered(network: Network) -> list[Host]:
+    """Give the hosts whose Geth answers and lacks a peer."""
+    found = []
+    for host in network.hosts:
+        with suppress(DaemonError):
+            if head_of(host).peers < len(network.hosts) - 1:
+                found.append(host)
+    return found
 
 
 def wait_until_answering(host: Host, seconds: float) -> None:
