@@ -1,4 +1,4 @@
-"""Commands for one host: is it ready, join a federation, make an account."""
+"""Commands for one host: is it ready, join a federation, back up and restore, make an account."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +131,87 @@ def _print_offer(offer: "Offer", written: Path | None) -> None:
             "settings": written,
         }
     )
+
+
+@click.command(
+    epilog=examples(
+        "flnode backup node-1.tar -C /srv/flnode/node-1",
+        "flnode backup header.tar --host header --json",
+    )
+)
+@click.argument("file", metavar="FILE.tar", type=click.Path(path_type=Path, dir_okay=False))
+@with_folder
+@_with_host
+@with_json
+def backup(file: Path, folder: Path | None, host: str | None, as_json: bool) -> None:
+    """Write a host's keys, chain, store and settings to FILE.tar.
+
+    Its daemons are stopped meanwhile, and on a devnet all of them; they are started again. The file
+    holds the host's keys: keep it as you keep these. The training data are not in it.
+    """
+    from fl_node.backup.host import back_up
+
+    done = back_up(_only_home(folder, host), file, _say)
+    if as_json:
+        print_json(
+            {
+                "file": done.file,
+                "host": done.manifest.host,
+                "files": len(done.manifest.files),
+                "bytes": done.manifest.total_bytes,
+                "left_out": done.left_out,
+                "stopped": done.stopped,
+            }
+        )
+        return
+    for place in done.left_out:
+        click.echo(f"not in it, since it is elsewhere: {place}")
+    count = counted(len(done.manifest.files), "file")
+    click.echo(f"{file} holds {done.manifest.host}: {count}, {done.manifest.total_bytes:,} bytes")
+
+
+@click.command(epilog=examples("flnode restore node-1.tar -C /srv/flnode/node-1"))
+@click.argument("file", metavar="FILE.tar", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--folder",
+    "-C",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The folder to make; there must be none.",
+)
+@with_json
+def restore(file: Path, folder: Path, as_json: bool) -> None:
+    """Make a host's folder from FILE.tar; every file is checked, and nothing is started.
+
+    Two hosts with the same keys disturb each other: the first one must be gone for good.
+    """
+    from fl_node.backup.host import restore as restore_host
+
+    done = restore_host(file, folder)
+    if as_json:
+        print_json(
+            {
+                "folder": folder,
+                "host": done.host,
+                "files": len(done.files),
+                "bytes": done.total_bytes,
+            }
+        )
+        return
+    click.echo(f"{folder} is {done.host} again: {counted(len(done.files), 'file')}")
+
+
+def _only_home(folder: Path | None, host: str | None) -> Path:
+    from fl_node.hosts import homes_of
+
+    homes = homes_of(folder, host)
+    if len(homes) > 1:
+        raise click.UsageError(f"name one of these with --host: {', '.join(homes)}")
+    return next(iter(homes.values()))
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @click.group()

@@ -1,0 +1,1 @@
+"""One host in one file, and back: keys, chain, store, settings."""
