@@ -75,6 +75,7 @@ def _nothing(value: object) -> None:
 _COUNT = _text("0x[0-9a-fA-F]{1,12}")
 _SECONDS = _text("0x[0-9a-fA-F]{1,10}")
 _WEI = _text("0x[0-9a-fA-F]{1,24}")
+_BALANCE = _text("0x[0-9a-fA-F]{1,64}")
 _CHAIN_ID = _text("0x[0-9a-fA-F]{1,16}")
 _DATA = _text("0x(?:[0-9a-fA-F]{2})*")
 _DIGEST = _text("0x[0-9a-fA-F]{64}")
@@ -108,6 +109,7 @@ _RESULTS: Mapping[str, Shape] = {
     "eth_chainId": _CHAIN_ID,
     "eth_getBlockByHash": _or_null(_BLOCK),
     "eth_getBlockByNumber": _or_null(_BLOCK),
+    "eth_getBalance": _BALANCE,
     "eth_getCode": _DATA,
     "eth_getLogs": _listed(_LOG),
     "eth_getTransactionByHash": _or_null(_TRANSACTION),
@@ -115,4 +117,5 @@ _RESULTS: Mapping[str, Shape] = {
     "eth_getTransactionReceipt": _or_null(_RECEIPT),
     "eth_maxPriorityFeePerGas": _WEI,
     "eth_sendRawTransaction": _DIGEST,
+    "net_peerCount": _COUNT,
 }

@@ -16,6 +16,11 @@ class Connection(ABC):
     web3: Web3
     settled_depth: int
 
+    @property
+    @abstractmethod
+    def chain_id(self) -> int:
+        """Give the id that transactions are signed for, the same for as long as this lives."""
+
     @abstractmethod
     def now(self) -> float:
         """Give the time by which the next block will judge deadlines, in seconds since 1970."""

@@ -138,7 +138,7 @@ class EthereumLedger(Ledger):
         self.federation = checksum_address(federation)
         self.account = signer.address if signer else None
         with web3_errors("its id"):
-            self.chain_id = connection.web3.eth.chain_id
+            self.chain_id = connection.chain_id
         self._contract: Contract = connection.web3.eth.contract(
             address=cast("ChecksumAddress", self.federation), abi=federation_artifact().abi
         )

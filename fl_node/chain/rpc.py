@@ -30,7 +30,15 @@ class RpcConnection(Connection):
         """
         self.web3 = Web3(NodeProvider(url), middleware=[])
         self.web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+        self._chain_id: int | None = None
         self._settled_depth: int | None = None
+
+    @property
+    def chain_id(self) -> int:
+        """Ask once: a node that names another later gets no signature for that."""
+        if self._chain_id is None:
+            self._chain_id = self.web3.eth.chain_id
+        return self._chain_id
 
     @property
     def settled_depth(self) -> int:  # type: ignore[override]

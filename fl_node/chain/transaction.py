@@ -186,7 +186,7 @@ def _signed(
         "from": signer.address,
         "nonce": nonce,
         "gas": gas_limit,
-        "chainId": connection.web3.eth.chain_id,
+        "chainId": connection.chain_id,
         "maxPriorityFeePerGas": fees.tip,
         "maxFeePerGas": fees.cap,
         "value": Wei(0),

@@ -53,11 +53,16 @@ def web3_errors(asked: str, *arguments: object) -> Iterator[None]:
             f"{asked} does not take {arguments}: see the ranges of its ABI"
         ) from error
     except (Web3Exception, OSError) as error:  # a connection that fails is an OSError
-        found = " ".join(str(error).split())[:_SHOWN_LETTERS]
-        message = f"{asked} was asked of the chain, found: {found}"
+        message = f"{asked} was asked of the chain, found: {_shown(error)}"
         raise (UnreachableError if _passes(error) else LedgerError)(message) from error
 
 
 def _passes(error: Exception) -> bool:
     text = str(error).lower()
     return isinstance(error, _PASSING) or any(phrase in text for phrase in _BEHIND)
+
+
+def _shown(error: Exception) -> str:
+    """Give one line without what would steer a terminal: some of it is the node's own text."""
+    line = " ".join(str(error).split())
+    return "".join(letter for letter in line if letter.isprintable())[:_SHOWN_LETTERS]

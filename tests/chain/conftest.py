@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from fl_node.chain import node_provider, transaction
+from tests.chain.faulty_proxy import Proxy, honest, proxy_before
 from tests.chain.rpc_nodes import Anvil, GethDev, running
+from tests.chain.scene import Scene, deployed
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,31 @@ def own_anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
     """An Anvil that a test may turn back, stop and start."""
     with running(Anvil(tmp_path_factory.mktemp("anvil"))) as node:
         yield node
+
+
+@pytest.fixture(scope="module")
+def proxy(anvil: Anvil) -> Iterator[Proxy]:
+    with proxy_before(anvil.url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def through(anvil: Anvil, proxy: Proxy) -> Scene:
+    """Round 1 with update "a" of node 1, seen through the proxy."""
+    made = deployed(proxy.connection(), anvil.wait)
+    made.start()
+    made.submit(1, "a")
+    made.ledger(None).events()
+    another = deployed(proxy.connection(), anvil.wait)
+    made.ledgers["another federation's owner"] = another.ledger("owner")
+    return made
+
+
+@pytest.fixture
+def impatient(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wait moments instead of seconds; the proxy is honest again afterwards."""
+    monkeypatch.setattr(node_provider, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(node_provider, "_FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(transaction, "_MINED_SECONDS", 0.3)
+    yield
+    proxy.trick = honest

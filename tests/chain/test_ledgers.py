@@ -94,8 +94,8 @@ def test_a_chain_that_went_away_is_an_error_of_one_line(make: Make) -> None:
     web3 = scene.connection.web3
     web3.provider = Web3.HTTPProvider("http://127.0.0.1:9", exception_retry_configuration=None)
     for act in (
-        lambda: scene.own_ledger("owner"),
         ledger.events,
+        ledger.head,
         ledger.snapshot,
         lambda: ledger.member(1),
         lambda: ledger.local_weight(1),
