@@ -54,19 +54,25 @@ def test_a_path_may_hold_colons(tmp_path, settings):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "embedded", "embedded:", ":chain", "http://localhost:8545", "EMBEDDED:c", "c"]
+    "value", ["", "embedded", "embedded:", ":chain", "ftp://localhost:8545", "EMBEDDED:c", "c"]
 )
 def test_a_chain_of_another_kind_is_refused_with_what_is_allowed(tmp_path, settings, value):
     with pytest.raises(SettingsError) as caught:
         open_ledger(tmp_path, replace(settings, chain=value))
-    assert str(caught.value) == f"setting 'chain' must be embedded:PATH, found {value!r}"
+    assert str(caught.value) == (
+        "setting 'chain' must be embedded:FILE or the URL of a node's JSON-RPC, such as "
+        f"http://127.0.0.1:8545; found {value!r}"
+    )
 
 
 @pytest.mark.parametrize("value", ["", "directory", "directory:", "embedded:s", "/srv/store"])
 def test_a_store_of_another_kind_is_refused_with_what_is_allowed(tmp_path, settings, value):
     with pytest.raises(SettingsError) as caught:
         open_store(tmp_path, replace(settings, store=value))
-    assert str(caught.value) == f"setting 'store' must be directory:PATH, found {value!r}"
+    assert str(caught.value) == (
+        "setting 'store' must be directory:FOLDER or ipfs:MULTIADDRESS, such as "
+        f"ipfs:/ip4/127.0.0.1/tcp/5001; found {value!r}"
+    )
 
 
 BROKEN = {
