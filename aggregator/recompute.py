@@ -7,7 +7,13 @@ from aggregator.admission import Refusal, admit, duplicates
 from aggregator.strategies.registry import strategy_for
 from aggregator.strategies.strategy import Contribution, counted
 from fl_node.chain.timeline import RoundLog, Timeline
-from fl_node.errors import ReportError, StoreError, StrategyError, WeightsError
+from fl_node.errors import (
+    ReportError,
+    StoreError,
+    StoreUnreachableError,
+    StrategyError,
+    WeightsError,
+)
 from fl_node.federation import Federation
 from fl_node.report import Admitted, Recomputable, Rejected, Report
 from fl_node.rounds import Global, Update, global_metadata, state_metadata
@@ -109,6 +115,8 @@ def _state_before(federation: Federation, timeline: Timeline, log: RoundLog) -> 
         return None
     try:
         return _reported_state(federation, timeline.model(previous.number))
+    except StoreUnreachableError:
+        raise
     except (StoreError, ReportError, WeightsError):
         return _recomputed_state(federation, timeline, previous)
 

@@ -9,9 +9,11 @@ from typing import Protocol
 from aggregator.attest import Attested, attest
 from aggregator.close import AllClosed, Closed, Closer, NotDue, Rejected, close
 from aggregator.restore import restore_latest
+from fl_node.chain.timeline import read_timeline
 from fl_node.errors import UnavailableError
 from fl_node.federation import Federation
 from fl_node.patience import Patience
+from fl_node.retention import Retention
 from fl_node.rounds import Update
 from fl_node.training.local import TrainingProgress
 from fl_node.training.participate import (
@@ -58,11 +60,13 @@ class TrainerRole:
     """One node: trains, sends, attests, and closes when the header does not within the grace.
 
     :ivar closer: the same account as the participant's
+    :ivar retention: of what this node stores
     :ivar sent: the updates of this process, in order
     """
 
     participant: Participant
     closer: Closer
+    retention: Retention
     patience: Patience
     watcher: TrainerWatcher
     sent: list[Update] = field(default_factory=list)
@@ -73,7 +77,8 @@ class TrainerRole:
 
         :raises StoppedError: when a signal came between two steps, or while training
         """
-        _stay(self.participant.federation, self.patience, lambda: self._step(once))
+        federation = self.participant.federation
+        _stay(federation, self.retention, self.patience, lambda: self._step(once))
 
     def _step(self, once: bool) -> bool:
         """Tell whether there is more to do."""
@@ -112,10 +117,12 @@ class TrainerRole:
 class HeaderRole:
     """The header: rejects what is inadmissible, closes what is due.
 
+    :ivar retention: of what the header stores
     :ivar closed: the rounds that this process closed, in order
     """
 
     closer: Closer
+    retention: Retention
     patience: Patience
     watcher: HeaderWatcher
     closed: list[Closed] = field(default_factory=list)
@@ -125,7 +132,8 @@ class HeaderRole:
 
         :raises StoppedError: when a signal came between two steps
         """
-        _stay(self.closer.federation, self.patience, lambda: self._step(once))
+        federation = self.closer.federation
+        _stay(federation, self.retention, self.patience, lambda: self._step(once))
 
     def _step(self, once: bool) -> bool:
         outcome = close(self.closer)
@@ -154,11 +162,15 @@ def _waiting_line(outcome: NotDue) -> str:
     )
 
 
-def _stay(federation: Federation, patience: Patience, step: Callable[[], bool]) -> None:
+def _stay(
+    federation: Federation, retention: Retention, patience: Patience, step: Callable[[], bool]
+) -> None:
     """Repeat a step with every block until it says that there is no more; then settle."""
     more = True
     while more:
         head, more = patience.until(lambda: _stepped(federation, step))
+        if retention.keep_rounds:
+            patience.until(lambda: retention.apply(read_timeline(federation.ledger)[1]))
         if more:
             patience.until(partial(patience.until_news, federation.ledger, head))
     while not patience.until(federation.ledger.settle):

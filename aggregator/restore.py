@@ -3,7 +3,7 @@
 from aggregator.admission import Refusal
 from aggregator.recompute import judge, recompute
 from fl_node.chain.timeline import read_timeline
-from fl_node.errors import StoreError, StrategyError, WeightsError
+from fl_node.errors import StoreError, StoreUnreachableError, StrategyError, WeightsError
 from fl_node.federation import Federation
 
 
@@ -22,6 +22,8 @@ def restore_latest(federation: Federation) -> bool:
             node: verdict for node, verdict in verdicts.items() if not isinstance(verdict, Refusal)
         }
         found = recompute(federation, timeline, log, admitted).weights
+    except StoreUnreachableError:
+        raise
     except (StoreError, StrategyError, WeightsError):
         return False
     return federation.store.put(found.pieces()) == log.closing.model.weights

@@ -15,6 +15,7 @@ from fl_node.consent import require_consent, what_is_trained
 from fl_node.errors import DataError, LedgerError, ModelError
 from fl_node.federation import Federation, open_federation
 from fl_node.patience import Patience
+from fl_node.retention import Retention
 
 if TYPE_CHECKING:
     from fl_node.training.local import Trainer
@@ -47,7 +48,8 @@ def trainer_role(
         test = load_test_data(settings.data, federation.plan, folder=home)
         closer = Closer(federation, lambda weights: trainer.evaluate(weights, test) if test else {})
         participant = Participant(number, federation, LastTrained(trainer), data)
-        yield TrainerRole(participant, closer, patience, watcher)
+        retention = Retention(federation.store, settings.keep_rounds, watcher.say)
+        yield TrainerRole(participant, closer, retention, patience, watcher)
 
 
 @contextmanager
@@ -60,7 +62,9 @@ def header_role(
     """
     with _member(home, patience) as (settings, federation):
         evaluate = _evaluation(home, settings, federation, watcher) if measures else None
-        yield HeaderRole(Closer(federation, evaluate or (lambda _weights: {})), patience, watcher)
+        closer = Closer(federation, evaluate or (lambda _weights: {}))
+        retention = Retention(federation.store, settings.keep_rounds, watcher.say)
+        yield HeaderRole(closer, retention, patience, watcher)
 
 
 @contextmanager

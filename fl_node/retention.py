@@ -36,16 +36,18 @@ def superseded(
 
 
 class Retention:
-    """Keeps a node's store to the rounds that its owner wants kept; a resident role holds one."""
+    """Keeps a node's store to the rounds that its owner wants kept; a resident role holds one.
+
+    :ivar keep_rounds: how many closed rounds keep their bytes; 0 means all
+    """
 
     def __init__(self, store: Store, keep_rounds: int, say: Callable[[str], None]) -> None:
         """Prepare; nothing is dropped yet.
 
-        :param keep_rounds: how many closed rounds keep their bytes; 0 means all
         :param say: takes what the owner should know, once
         """
         self._store = store
-        self._keep_rounds = keep_rounds
+        self.keep_rounds = keep_rounds
         self._say = say
         self._said = False
         self._states: dict[Cid, Cid | None] = {}  # by their reports, of superseded rounds
@@ -56,14 +58,14 @@ class Retention:
 
         :raises StoreError: when the store cannot; another call goes on where this one ended
         """
-        old = superseded_rounds(timeline, self._keep_rounds)
+        old = superseded_rounds(timeline, self.keep_rounds)
         if not old:
             return []
         states = self._known_states(timeline, old)
-        due = sorted(superseded(timeline, self._keep_rounds, states) - self._dropped)
+        due = sorted(superseded(timeline, self.keep_rounds, states) - self._dropped)
         if due and not self._said:
             self._said = True
-            self._say(_notice(self._keep_rounds))
+            self._say(_notice(self.keep_rounds))
         for cid in due:
             self._store.drop(cid)
             self._dropped.add(cid)

@@ -6,7 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 from fl_node.cid import Cid
-from fl_node.errors import DigestMismatchError, TooLargeError, UnavailableError
+from fl_node.errors import (
+    DigestMismatchError,
+    StoreError,
+    StoreUnreachableError,
+    TooLargeError,
+    UnavailableError,
+)
 from fl_node.store.circle import Circle
 from fl_node.store.directory import DirectoryStore
 from fl_node.store.kubo import Kubo, KuboState, LateError
@@ -50,6 +56,7 @@ class IpfsStore(Store):
         """Give the file from the folder, or have the daemon look for it.
 
         :raises UnavailableError: when it is not there in time, or no file
+        :raises StoreUnreachableError: when none of the daemon's peers could be asked
         :raises TooLargeError: at the first byte too many
         :raises DigestMismatchError: when the daemon gives other bytes
         """
@@ -86,7 +93,7 @@ class IpfsStore(Store):
                 self._kubo.pin(cid, staged.path.stat().st_size)
                 return staged.keep()
         except LateError as error:
-            raise self._unavailable(cid, time.monotonic() - started, circle.away) from error
+            raise self._not_found(cid, time.monotonic() - started, circle.away) from error
 
     def _check(self, asked: Cid, found: Cid) -> None:
         if found != asked:
@@ -95,10 +102,11 @@ class IpfsStore(Store):
                 "they were stored in another layout, or the daemon is not to be trusted"
             )
 
-    def _unavailable(self, cid: Cid, waited_seconds: float, away: int) -> UnavailableError:
-        """Tell bytes that are nowhere from a node that is alone, and from a daemon that hangs."""
+    def _not_found(self, cid: Cid, waited_seconds: float, away: int) -> StoreError:
+        """Tell bytes that are nowhere from a daemon that is cut off, or hangs."""
         connected = len(self._kubo.peers(_LAST_QUESTION_SECONDS))
-        return UnavailableError(
+        kind = StoreUnreachableError if away and not connected else UnavailableError
+        return kind(
             f"{cid} did not come in {waited_seconds:.1f} s; {self.api} has {connected} peers "
             f"connected and {away} away: see that a node that holds it runs"
         )

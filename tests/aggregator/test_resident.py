@@ -10,6 +10,7 @@ from aggregator.resident import HeaderRole, TrainerRole
 from aggregator.restore import restore_latest
 from fl_node.errors import StoppedError
 from fl_node.patience import Patience
+from fl_node.retention import Retention
 from fl_node.rounds import Terms
 from tests.small_federation import SmallFederation, evaluated, silent, small_federation
 
@@ -52,11 +53,13 @@ class Passing(Patience):
 
 def trainer(small: SmallFederation, node: int, *acts) -> TrainerRole:
     closer = small.closer(f"node {node}")
-    return TrainerRole(small.participant(node), closer, Passing(small, *acts), Watcher())
+    retention = Retention(small.store, 0, silent)
+    return TrainerRole(small.participant(node), closer, retention, Passing(small, *acts), Watcher())
 
 
-def header(small: SmallFederation, *acts) -> HeaderRole:
-    return HeaderRole(small.closer(), Passing(small, *acts), Watcher())
+def header(small: SmallFederation, *acts, keep_rounds: int = 0) -> HeaderRole:
+    retention = Retention(small.store, keep_rounds, silent)
+    return HeaderRole(small.closer(), retention, Passing(small, *acts), Watcher())
 
 
 @pytest.fixture
@@ -183,3 +186,14 @@ def test_evaluations_are_in_the_report(small):
     role.run(once=True)
     expected = evaluated(None)["accuracy"]
     assert role.closed[0].report.observed.metrics["accuracy"] == expected
+
+
+def test_a_role_keeps_what_its_owner_wants_kept(small):
+    for _ in range(3):
+        small.send(1, 2)
+        header(small, keep_rounds=1).run(once=True)
+    timeline = small.timeline()
+    assert small.store.holds(timeline.model(3).weights)
+    assert small.store.holds(timeline.model(2).weights)  # round 3 starts from it
+    assert not small.store.holds(timeline.model(1).weights)
+    assert not any(small.store.holds(each.weights) for each in timeline.rounds[2].submitted)

@@ -15,6 +15,7 @@ from fl_node.config import load_settings
 from fl_node.connect import open_ledger, open_signer, open_store
 from fl_node.federation import open_federation
 from fl_node.patience import Patience
+from fl_node.retention import Retention
 from fl_node.training.participate import Participant
 from tests.small_federation import SmallTrainer, evaluated
 
@@ -63,11 +64,12 @@ def main(home: Path, address: str, node: int) -> None:
         store = open_store(home, settings)
         federation = patience.until(lambda: open_federation(ledger, store))
         closer = Closer(federation, evaluated)
+        retention = Retention(store, settings.keep_rounds, say)
         if node:
             participant = Participant(node, federation, SlowTrainer(), data=None)
-            TrainerRole(participant, closer, patience, Told()).run()
+            TrainerRole(participant, closer, retention, patience, Told()).run()
         else:
-            HeaderRole(closer, patience, Told()).run()
+            HeaderRole(closer, retention, patience, Told()).run()
     say("done")
 
 

@@ -112,7 +112,7 @@ def test_bytes_that_are_nowhere_are_unavailable_when_time_is_up(swarm, tmp_path)
 def test_a_node_that_is_alone_says_so(swarm, tmp_path):
     one, two = swarm
     one.kill()
-    with pytest.raises(UnavailableError, match="has 0 peers connected and 1 away"):
+    with pytest.raises(StoreUnreachableError, match="has 0 peers connected and 1 away"):
         IpfsStore(two.api, tmp_path).fetch(
             Cid.of_bytes(b"nowhere"), max_bytes=9, timeout_seconds=0.5
         )

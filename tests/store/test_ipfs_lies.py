@@ -130,7 +130,7 @@ def test_a_crowd_of_peers_that_hang_does_not_outlast_the_deadline(tmp_path):
     started = time.monotonic()
     with (
         fake_api({"config/show": crowd, "swarm/connect": trickle(b"", b"H")}) as api,
-        pytest.raises(UnavailableError, match="0 peers connected and 5000 away"),
+        pytest.raises(StoreUnreachableError, match="0 peers connected and 5000 away"),
     ):
         fetch(api, tmp_path, timeout_seconds=1)
     assert time.monotonic() - started < 10
