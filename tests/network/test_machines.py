@@ -9,7 +9,7 @@ import pytest
 
 from fl_node.errors import DaemonError, NetworkError
 from fl_node.network.create import Site
-from fl_node.network.devnet import reset, up
+from fl_node.network.devnet import down, reset, up
 from fl_node.network.host import Network, load_network
 from fl_node.network.layout import write_network
 from fl_node.network.machine import host_down, host_up
@@ -103,6 +103,15 @@ def test_a_machine_whose_port_is_taken_is_told_so(machines):
     with pytest.raises(NetworkError, match=f"header needs port {port} on 127.0.0.1"):
         host_up(copied, nothing)
     assert len(processes(machines["header"])) == 2
+
+
+def test_a_devnet_whose_host_runs_by_itself_is_not_started_twice(growing):
+    down(growing)
+    host_up(growing / "node-1", nothing, patience_seconds=0)
+    with pytest.raises(NetworkError, match=r"node-1 runs by itself: flnode host down --folder"):
+        up(growing, nothing)
+    host_down(growing / "node-1")
+    assert up(growing, nothing).changed
 
 
 @pytest.fixture
