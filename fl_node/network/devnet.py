@@ -129,10 +129,9 @@ def _wait_until_ready(folder: Path, network: Network, say: Say) -> None:
 
 def _require_none_alone(folder: Path, network: Network) -> None:
     for host in network.hosts:
-        if processes(folder / host.name):
-            raise NetworkError(
-                f"{folder / host.name} runs by itself: flnode host down --folder {folder / host.name}"
-            )
+        place = folder / host.name
+        if processes(place):
+            raise NetworkError(f"{place} runs by itself: flnode host down --folder {place}")
 
 
 def _runs(folder: Path, network: Network) -> bool:
