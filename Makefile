@@ -9,13 +9,28 @@ ENVIRONMENT := .venv/.installed
 COMPILER := contracts/node_modules/.installed
 DEMO ?= demo
 
-.PHONY: help demo paper test test-fast lint format bench contracts docs lock clean
+.PHONY: help demo devnet devnet-down devnet-status devnet-reset devnet-logs paper test test-fast lint format bench contracts docs lock clean
 
 help:  ## Show what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(ENVIRONMENT)  ## Train MNIST in a whole federation in one process, then audit it
 	$(BIN)/flnode demo --folder $(DEMO) --fresh
+
+devnet: $(ENVIRONMENT)  ## Bring up a private network here: three Geth and three IPFS nodes
+	@$(BIN)/flnode devnet up
+
+devnet-down: $(ENVIRONMENT)  ## Stop it; chain and store stay
+	@$(BIN)/flnode devnet down
+
+devnet-status: $(ENVIRONMENT)  ## Show what runs where
+	@$(BIN)/flnode devnet status
+
+devnet-logs: $(ENVIRONMENT)  ## Show the newest lines of the daemons' logs
+	@$(BIN)/flnode devnet logs
+
+devnet-reset: $(ENVIRONMENT)  ## Stop it and delete chain, store and keys, after asking
+	@$(BIN)/flnode devnet reset
 
 paper: $(ENVIRONMENT)  ## The paper's job against one node with all data, two seeds: an hour
 	$(BIN)/python benchmarks/paper.py --folder paper-runs

@@ -12,8 +12,7 @@ from fl_node.store.directory import DirectoryStore
 from fl_node.store.store import Store
 
 if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
-
+    from fl_node.chain.accounts import Signer
     from fl_node.chain.connection import Connection
 
 HEADER = "header"
@@ -33,7 +32,7 @@ def connect(folder: Path | None, host: str = HEADER) -> tuple[Settings, Federati
     return settings, federation
 
 
-def open_ledger(folder: Path, settings: Settings, signer: "LocalAccount | None" = None) -> Ledger:
+def open_ledger(folder: Path, settings: Settings, signer: "Signer | None" = None) -> Ledger:
     """Open the contract that the settings name.
 
     :param signer: writes are sent from this account; none reads only
@@ -77,7 +76,7 @@ def open_store(folder: Path, settings: Settings) -> Store:
     )
 
 
-def open_signer(folder: Path, settings: Settings, key: str = "keystore") -> "LocalAccount":
+def open_signer(folder: Path, settings: Settings, key: str = "keystore") -> "Signer":
     """Open the account that a setting names.
 
     :param key: ``keystore`` or ``owner_keystore``

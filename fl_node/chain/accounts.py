@@ -1,6 +1,7 @@
 """Accounts in keystore files: encrypted keys (Web3 Secret Storage, version 3) that sign here."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,12 @@ from fl_node.canonical import parse_json
 from fl_node.errors import CanonicalError, KeystoreError
 from fl_node.files import write_atomically
 
+Signer = LocalAccount
+
 OWNER_ONLY = 0o600
 _OTHERS = 0o077
 _MAX_KEYSTORE_BYTES = 100_000
+_ADDRESS = re.compile("(?:0x)?[0-9a-fA-F]{40}")
 # A password of 256 random bits needs no slow derivation; what a person thinks up does.
 _LIGHT_ROUNDS, _STANDARD_ROUNDS = 2**12, 2**18
 
@@ -76,6 +80,7 @@ def open_account(path: Path, password: str) -> LocalAccount:
         raise KeystoreError(f"the keystore {path} does not open with this password") from error
     except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
         raise KeystoreError(f"{path} is no keystore of version 3: {error!r}") from error
+    _require_address(path, keystore, account.address)
     return account
 
 
@@ -85,7 +90,7 @@ def address_of(path: Path) -> str:
     :raises KeystoreError: when it is none
     """
     found = _read(path).get("address")
-    if not isinstance(found, str):
+    if not isinstance(found, str) or not _ADDRESS.fullmatch(found):
         raise KeystoreError(f"{path} is no keystore: it names no address")
     return "0x" + found.removeprefix("0x")
 
@@ -117,6 +122,13 @@ def _read(path: Path) -> dict[str, object]:
     if not isinstance(keystore, dict):
         raise KeystoreError(f"{path} is no keystore: it should hold a JSON object")
     return keystore
+
+
+def _require_address(path: Path, keystore: dict[str, object], found: str) -> None:
+    """See that a keystore holds the key that it says; a keystore need not say it."""
+    said = keystore.get("address", found)
+    if str(said).lower().removeprefix("0x") != found.lower().removeprefix("0x"):
+        raise KeystoreError(f"{path} says that it holds {said}, found {found}: restore a copy")
 
 
 def _require_private(path: Path) -> None:
