@@ -128,7 +128,9 @@ def _require_address(path: Path, keystore: dict[str, object], found: str) -> Non
     """See that a keystore holds the key that it says; a keystore need not say it."""
     said = keystore.get("address", found)
     if str(said).lower().removeprefix("0x") != found.lower().removeprefix("0x"):
-        raise KeystoreError(f"{path} says that it holds {said}, found {found}: restore a copy")
+        raise KeystoreError(
+            f"the keystore {path} holds {found} and says that it holds another: restore a copy"
+        )
 
 
 def _require_private(path: Path) -> None:
