@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import cast
 
 from eth_typing import BlockNumber, ChecksumAddress
-from web3.exceptions import Web3Exception
 from web3.types import BlockIdentifier
 
 from fl_node.chain.connection import Connection
 from fl_node.chain.ethereum import checksum_address
-from fl_node.errors import LedgerError, UnreachableError
+from fl_node.chain.web3_errors import web3_errors
+from fl_node.errors import LedgerError
 
 _SHOWN_LETTERS = 200
 
@@ -103,22 +103,17 @@ class Vitals:
 
 @contextmanager
 def chain_errors(asked: str) -> Iterator[None]:
-    """Make web3's exceptions ours.
+    """Make web3's exceptions ours, and what becomes of an answer that is none.
 
-    :raises UnreachableError: when the connection fails
+    :raises UnreachableError: when the node is away or behind
     :raises LedgerError: when the node refuses, or answers something else than was asked
     """
     try:
-        yield
-    except OSError as error:
-        raise UnreachableError(_message(asked, error)) from error
-    except (Web3Exception, ValueError, TypeError, KeyError) as error:
-        raise LedgerError(_message(asked, error)) from error
-
-
-def _message(asked: str, error: Exception) -> str:
-    found = " ".join(str(error).split())[:_SHOWN_LETTERS]
-    return f"the chain was asked for {asked}, found: {found or type(error).__name__}"
+        with web3_errors(asked):
+            yield
+    except (ValueError, TypeError, KeyError) as error:
+        found = " ".join(str(error).split())[:_SHOWN_LETTERS]
+        raise LedgerError(f"{asked} was asked of the chain, found: {found}") from error
 
 
 def _checked(address: str) -> ChecksumAddress:

@@ -1,0 +1,1 @@
+"""Nodes come and go: funds and registration on the chain, folders and votes of a network."""
