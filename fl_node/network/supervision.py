@@ -37,6 +37,7 @@ _START_SECONDS, _STOP_SECONDS, _POLL_SECONDS = 15.0, 60.0, 0.02
 _LOG_BYTES = 5_000_000
 # Ever longer pauses between them, together half an hour, then it is given up as FATAL.
 _RESTARTS = 60
+_KILL_SECONDS = 10  # one that does not end is killed; none loses what it has written
 # A word of each command line, so that an orphan is known from a shell in the same folder.
 _MARKS = {b"supervisor.supervisord", b"--mine", b"--migrate=false"}
 
@@ -232,7 +233,7 @@ def _program(program: Program) -> list[str]:
         "redirect_stderr=true",
         "autorestart=true",
         f"startretries={_RESTARTS}",
-        "stopwaitsecs=30",
+        f"stopwaitsecs={_KILL_SECONDS}",
     ]
 
 
