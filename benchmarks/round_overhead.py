@@ -36,7 +36,7 @@ class Stopwatch:
     def participated(self, node: int, outcome: object) -> None:
         """Not of interest here."""
 
-    def closed(self, outcome: Closed, nodes: int) -> None:
+    def closed(self, outcome: Closed) -> None:
         """End a round."""
         now = time.perf_counter()
         self.overheads.append(now - self.started - self.trainer_seconds)
