@@ -145,7 +145,8 @@ def timeline_of(events: Iterable[LedgerEvent]) -> Timeline:
 def _followed(timeline: Timeline, event: LedgerEvent) -> Timeline:
     try:
         timeline = _FOLDS[event.kind](timeline, event)
-    except KeyError as error:  # about a round or an update that no event has brought
+    # About a round, an update or a closing that no event has brought, or with an unknown reason.
+    except (KeyError, ValueError) as error:
         raise LedgerError(
             f"the chain's {event.kind} at block {event.block} does not follow from what went "
             "before: ask another node"

@@ -1,20 +1,24 @@
 """A node that answers in the right form, and not the truth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from eth_account.typed_transactions import TypedTransaction
 from eth_utils import keccak
 from hexbytes import HexBytes
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from fl_node.chain.embedded import embedded_account
 from fl_node.chain.ethereum import EthereumLedger, deploy_contract
 from fl_node.chain.history import first_break
 from fl_node.chain.timeline import read_timeline
 from fl_node.errors import LedgerError, RevertedError, UnreachableError
-from tests.chain.faulty_proxy import Exchange, Trick, framed, honest, lies, only, refuses
-from tests.chain.scene import INITIAL, PLAN, TERMS, address, cid, deployed
+from tests.chain.faulty_proxy import Exchange, Proxy, Trick, framed, honest, lies, only, refuses
+from tests.chain.ledger_life import WHOLE_LIFE, whole_life
+from tests.chain.rpc_nodes import Anvil
+from tests.chain.scene import INITIAL, PLAN, TERMS, Scene, address, cid, deployed
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -74,6 +78,55 @@ def test_logs_that_are_left_out_do_not_fit_the_rest(through, proxy, left_out):
     else:
         with pytest.raises(LedgerError):
             read_timeline(ledger)
+
+
+@pytest.fixture(scope="module")
+def whole(anvil: Anvil, proxy: Proxy) -> Scene:
+    """A federation in whose life every kind of event happened."""
+    made = deployed(proxy.connection(), anvil.wait)
+    made.start()
+    whole_life(made)
+    return made
+
+
+def flipped(log: dict[str, Any], place: int, bit: int) -> dict[str, Any]:
+    """Flip a bit of what a log says, but not which event it is."""
+    words = [word[2:] for word in (*log["topics"][1:], log["data"])]
+    content = bytearray.fromhex("".join(words))
+    content[place % len(content)] ^= 1 << bit
+    *topics, data = _cut(content, [len(word) // 2 for word in words])
+    return log | {"topics": [log["topics"][0], *topics], "data": data}
+
+
+def _cut(content: bytes, sizes: list[int]) -> Iterator[str]:
+    for size in sizes:
+        yield "0x" + content[:size].hex()
+        content = content[size:]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, len(WHOLE_LIFE) - 1),
+    st.integers(0, 20).map(lambda word: 32 * word + 31) | st.integers(0, 700),
+    st.integers(0, 7),
+)
+@example(5, 127, 7)  # a rejection for a reason that there is not
+@example(8, 31, 0)  # an attestation of a round that was not closed
+def test_a_bit_that_a_node_flips_in_an_event_is_found(whole, proxy, number, place, bit):
+    proxy.trick = lies(
+        "eth_getLogs",
+        lambda logs: [*logs[:number], flipped(logs[number], place, bit), *logs[number + 1 :]],
+    )
+    ledger = whole.own_ledger(None)
+    try:
+        read_timeline(ledger)
+    except LedgerError as error:
+        found = "\n" not in str(error)
+    else:
+        # An attestation is no part of the digest: it is a word about it, and its node's own.
+        digests = first_break(ledger.events(), ledger.chain_id, ledger.federation)
+        found = digests is not None or WHOLE_LIFE[number][0] == "Attested"
+    assert found
 
 
 def test_a_node_gets_no_signature_for_another_chain_than_it_named_first(through, proxy):
