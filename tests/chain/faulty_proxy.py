@@ -147,7 +147,7 @@ class Proxy:
 
     url: str
     trick: Trick = honest
-    asked: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list, repr=False)
 
     def connection(self) -> RpcConnection:
         return RpcConnection(self.url)
