@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
-from eth_typing import BlockNumber, ChecksumAddress
+from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadFunctionCallOutput, BadResponseFormat
-from web3.types import LogReceipt
+from web3.types import BlockData, LogReceipt
 from web3.utils.address import get_create_address
 
 from fl_node.chain.abi import event_fields, event_names, local_weight_fields, reverted
@@ -40,6 +40,7 @@ DEPLOY_GAS_LIMIT = 6_000_000
 _NO_DIGEST = bytes(32)
 _ZERO_ADDRESS = "0x" + "00" * 20
 _REPLACEMENTS = 5
+_SNAPSHOTS = 3
 _NO_CODE = "is contract deployed"  # web3's words for a call to an address without code
 
 
@@ -153,8 +154,7 @@ class EthereumLedger(Ledger):
 
     def head(self) -> bytes:
         """Give the newest block's hash."""
-        with web3_errors("its newest block"):
-            return bytes(self._connection.web3.eth.get_block("latest")["hash"])
+        return bytes(self._newest()["hash"])
 
     def now(self) -> float:
         """Give the time by which the next block will judge deadlines."""
@@ -163,7 +163,17 @@ class EthereumLedger(Ledger):
 
     def snapshot(self) -> Snapshot:
         """Read what the contract holds now; all of it at one block."""
-        block = self._head()
+        for _ in range(_SNAPSHOTS):
+            newest = self._newest()
+            found = self._snapshot(newest["number"])
+            if self._stands(newest):
+                return found
+        raise UnreachableError(
+            f"the newest block was replaced {_SNAPSHOTS} times while it was read: see that the "
+            "chain's sealers are connected"
+        )
+
+    def _snapshot(self, block: int) -> Snapshot:
         terms = Terms(*self._read("terms", block=block))
         opened = self._read("state", block=block)
         state = _round_state(opened, terms)
@@ -175,9 +185,16 @@ class EthereumLedger(Ledger):
             header=self._read("header", block=block),
         )
 
+    def _stands(self, block: BlockData) -> bool:
+        """Tell whether a block is still in the chain: calls name it by its number, not its hash."""
+        with web3_errors("its newest block"):
+            if self._connection.settled_depth == 1:
+                return True
+            return self._connection.web3.eth.get_block(block["number"])["hash"] == block["hash"]
+
     def member(self, node: int) -> Member | None:
         """Look up a registered node."""
-        block = self._head()
+        block = self._newest()["number"]
         account = self._read("node", node, block=block)[0]
         if account == _ZERO_ADDRESS:
             return None
@@ -186,7 +203,7 @@ class EthereumLedger(Ledger):
 
     def local_weight(self, node: int) -> Update | None:
         """Give the node's update that stands in the open round."""
-        block = self._head()
+        block = self._newest()["number"]
         latest = self._local(node, block)
         opened = self._read("state", block=block)
         if not latest["standing"] or latest["opening"] != opened[1]:
@@ -287,9 +304,9 @@ class EthereumLedger(Ledger):
         """Restart the open round, or one whose global is not final, from the same base."""
         self._send("reopen", number)
 
-    def _head(self) -> BlockNumber:
+    def _newest(self) -> BlockData:
         with web3_errors("its newest block"):
-            return self._connection.web3.eth.block_number
+            return self._connection.web3.eth.get_block("latest")
 
     def _read(self, view: str, *arguments: object, block: int | None = None) -> Any:
         try:

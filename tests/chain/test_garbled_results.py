@@ -17,11 +17,11 @@ from tests.chain.scene import Scene
 pytestmark = pytest.mark.usefixtures("impatient")
 
 ASKED_BY: dict[str, tuple[str, ...]] = {
-    "eth_blockNumber": ("snapshot", "events", "timeline"),
+    "eth_blockNumber": ("events", "timeline"),
     "eth_call": ("plan", "snapshot", "member", "local weight", "write", "deploy"),
     "eth_chainId": ("open", "deploy"),
     "eth_getBlockByHash": ("events", "timeline"),
-    "eth_getBlockByNumber": ("head", "now", "events", "write"),
+    "eth_getBlockByNumber": ("head", "now", "snapshot", "member", "events", "write"),
     "eth_getCode": ("write",),
     "eth_getLogs": ("events", "timeline"),
     "eth_getTransactionByHash": ("unforeseen refusal",),

@@ -184,6 +184,26 @@ def test_a_block_that_goes_away_while_it_is_read_passes(own_anvil, scene, turn_b
     assert watching.events() == scene.own_ledger(None).events()
 
 
+def test_a_snapshot_is_of_one_block_when_it_is_replaced_while_it_is_read(
+    own_anvil, scene, turn_back, monkeypatch
+):
+    scene.submit(1)
+    watching = scene.own_ledger(None)
+    plain, acts = watching._latest, [turn_back]
+
+    def latest(*arguments):
+        for act in acts[:]:
+            acts.remove(act)
+            act()
+            scene.ledger("owner").set_header(address("node 5"))
+        return plain(*arguments)
+
+    monkeypatch.setattr(watching, "_latest", latest)
+    found = watching.snapshot()
+    assert found == scene.own_ledger(None).snapshot()
+    assert (found.round.received, found.header) == (0, address("node 5"))
+
+
 def test_nothing_of_two_chains_is_kept_when_settled_blocks_go_while_they_are_read(
     own_anvil, scene, turn_back, monkeypatch
 ):
