@@ -22,7 +22,13 @@ from fl_node.network.host import (
 from fl_node.network.locked import locked
 from fl_node.network.ports import free_ports
 from fl_node.network.private import private_folder, runtime_place
-from fl_node.network.readiness import missing, unpeered, wait_until_ready
+from fl_node.network.readiness import (
+    highest_block,
+    missing,
+    unpeered,
+    wait_until_listening,
+    wait_until_ready,
+)
 from fl_node.network.supervision import (
     RUNNING,
     Program,
@@ -37,6 +43,7 @@ from fl_node.network.supervision import (
 
 DEFAULT_NODES = 2
 READY_SECONDS = 40.0
+_LISTEN_SECONDS = 15.0
 _TRIES, _TRY_SECONDS = 3, 8.0
 _LOOPBACK = "127.0.0.1"
 
@@ -67,10 +74,15 @@ def up(folder: Path, say: Say, nodes: int | None = None) -> Up:
         if holds_network(folder) and _runs(folder, load_network(folder)):
             return Up(_same_size(folder, nodes), created=False, changed=False)
         binaries = find_daemon(GETH, say), find_daemon(IPFS, say)
-        private_folder(cache_folder())
+        private_folder(cache_folder() / "daemons")
         # Two devnets that start at once must not choose the same free ports.
-        with locked(cache_folder() / "devnet-ports.lock", "a devnet that starts"):
-            return _bring_up(folder, nodes, *binaries, say)
+        with locked(cache_folder() / "daemons" / "ports.lock", "a devnet that starts"):
+            done = _bring_up(folder, nodes, *binaries, say)
+            wait_until_listening(done.network.hosts, _LISTEN_SECONDS)
+        # What was sealed before a restart may be fresh still: see a block from after it.
+        beyond = 0 if done.created else highest_block(done.network.hosts)
+        _wait_until_ready(folder, done.network, beyond, say)
+        return done
 
 
 def down(folder: Path) -> bool:
@@ -90,8 +102,10 @@ def reset(folder: Path) -> None:
     """
     if folder.exists() and not holds_network(folder) and not (folder / HEADER).is_dir():
         raise NetworkError(f"{folder} holds no devnet: nothing was deleted")
-    stop(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        with locked(folder / "lock", f"the devnet in {folder}"):
+            stop(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bring_up(folder: Path, nodes: int | None, geth_binary: Path, ipfs: Path, say: Say) -> Up:
@@ -105,26 +119,24 @@ def _bring_up(folder: Path, nodes: int | None, geth_binary: Path, ipfs: Path, sa
             network = _with_free_ports(folder, network, say)
     _write(folder, network, geth_binary)
     say("starting the daemons")
-    supervise(folder, _programs(folder, network, geth_binary, ipfs), facts(network))
-    _wait_until_ready(folder, network, say)
-    return Up(network, created=created, changed=True)
+    programs = _programs(folder, network, geth_binary, ipfs)
+    return Up(network, created, changed=supervise(folder, programs, facts(network)))
 
 
-def _wait_until_ready(folder: Path, network: Network, say: Say) -> None:
+def _wait_until_ready(folder: Path, network: Network, beyond: int, say: Say) -> None:
     """Wait; two Geth nodes that dialled each other at once and both hung up need a new start.
 
     They would try again after 35 s; one that starts dials all others immediately.
     """
     for _ in range(_TRIES):
         try:
-            return wait_until_ready(network, network.hosts, _TRY_SECONDS)
+            return wait_until_ready(network, network.hosts, _TRY_SECONDS, beyond)
         except DaemonError as error:
             say(str(error))
             for host in unpeered(network)[:1]:
                 stop_program(folder, f"{host.name}-geth")
                 start_program(folder, f"{host.name}-geth")
-    wait_until_ready(network, network.hosts, READY_SECONDS)
-    return None
+    return wait_until_ready(network, network.hosts, READY_SECONDS, beyond)
 
 
 def _require_none_alone(folder: Path, network: Network) -> None:

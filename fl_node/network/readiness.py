@@ -48,25 +48,39 @@ def swarm_peers(host: Host) -> frozenset[str]:
     return frozenset(each["Peer"] for each in answer["Peers"] or ())
 
 
-def missing(network: Network, hosts: Sequence[Host]) -> str:
+def missing(network: Network, hosts: Sequence[Host], beyond: int = 0) -> str:
     """Say what these hosts of a network still lack to be ready; empty when they are.
 
     Kubo nodes that do not know each other are connected on the way.
+
+    :param beyond: the block that each chain has to be past
     """
-    found = [_chain_lacks(network, host) or _swarm_lacks(network, host) for host in hosts]
+    found = [_chain_lacks(network, host, beyond) or _swarm_lacks(network, host) for host in hosts]
     lacks = [each for each in found if each]
     if lacks:
         return "; ".join(lacks)
     return _step_lacks(hosts)
 
 
-def wait_until_ready(network: Network, hosts: Sequence[Host], seconds: float) -> None:
+def highest_block(hosts: Sequence[Host]) -> int:
+    """Give the number of the newest block that one of these hosts has; 0 when none answers."""
+    found = [0]
+    for host in hosts:
+        with suppress(DaemonError):
+            found.append(head_of(host).number)
+    return max(found)
+
+
+def wait_until_ready(
+    network: Network, hosts: Sequence[Host], seconds: float, beyond: int = 0
+) -> None:
     """Return when these hosts, all on this machine, are ready.
 
+    :param beyond: the block that each chain has to be past
     :raises DaemonError: when they are not in time
     """
     deadline = time.monotonic() + seconds
-    while lacks := missing(network, hosts):
+    while lacks := missing(network, hosts, beyond):
         if time.monotonic() > deadline:
             raise DaemonError(f"the network is not ready after {seconds:.0f} s: {lacks}")
         time.sleep(_POLL_SECONDS)
@@ -100,7 +114,15 @@ def wait_until_answering(host: Host, seconds: float) -> None:
             return
 
 
-def _chain_lacks(network: Network, host: Host) -> str:
+def wait_until_listening(hosts: Sequence[Host], seconds: float) -> None:
+    """Return when the daemons of these hosts answer, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    for host in hosts:
+        with suppress(DaemonError):
+            wait_until_answering(host, deadline - time.monotonic())
+
+
+def _chain_lacks(network: Network, host: Host, beyond: int) -> str:
     try:
         head = head_of(host)
     except DaemonError as error:
@@ -108,8 +130,8 @@ def _chain_lacks(network: Network, host: Host) -> str:
     wanted = len(network.hosts) - 1
     if head.peers < wanted:
         return f"{host.name}: geth has {head.peers} of {wanted} peers"
-    if head.number == 0 or head.age_seconds > _FRESH_PERIODS * network.period_seconds + 1:
-        return f"{host.name}: no block is sealed, the newest is {head.number}"
+    if head.number <= beyond or head.age_seconds > _FRESH_PERIODS * network.period_seconds + 1:
+        return f"{host.name}: no block is sealed since {head.number}"
     return ""
 
 

@@ -33,6 +33,7 @@ CONFIG = "supervisor.conf"
 RUNNING = "RUNNING"
 _UNDER_WAY = ("RUNNING", "STARTING", "BACKOFF")
 _SOCKET = "supervisor.sock"
+_ENDING = [b""]  # its memory is gone, its ports are not yet
 _START_SECONDS, _STOP_SECONDS, _POLL_SECONDS = 15.0, 60.0, 0.02
 _LOG_BYTES = 5_000_000
 # Ever longer pauses between them, together half an hour, then it is given up as FATAL.
@@ -157,7 +158,8 @@ def _start(folder: Path) -> None:
     )
     if done.returncode != 0:
         raise DaemonError(f"supervisord does not start: {last_line(done.stderr + done.stdout)}")
-    _wait(folder, lambda: bool(processes(folder)), _START_SECONDS, "start")
+    _wait(folder, lambda: bool(processes(folder)), _ENDING = [b""]  # its memory is gone, its ports are not yet
+_START_SECONDS, "start")
 
 
 def _wait(folder: Path, happened: Callable[[], bool], seconds: float, act: str) -> None:
@@ -195,7 +197,7 @@ def family(folder: Path) -> list[int]:
             words = (entry / "cmdline").read_bytes().split(b"\0") if inside else []
         except OSError:  # it has ended, or is another user's
             continue
-        if _MARKS & set(words):
+        if _MARKS & set(words) or words == _ENDING:
             found.append(int(entry.name))
     return found
 
