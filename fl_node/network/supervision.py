@@ -158,8 +158,7 @@ def _start(folder: Path) -> None:
     )
     if done.returncode != 0:
         raise DaemonError(f"supervisord does not start: {last_line(done.stderr + done.stdout)}")
-    _wait(folder, lambda: bool(processes(folder)), _ENDING = [b""]  # its memory is gone, its ports are not yet
-_START_SECONDS, "start")
+    _wait(folder, lambda: bool(processes(folder)), _START_SECONDS, "start")
 
 
 def _wait(folder: Path, happened: Callable[[], bool], seconds: float, act: str) -> None:
