@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from aggregator.attest import Attested
 from aggregator.close import Closed, Rejected
+from fl_node.doctor.check import Check
 from fl_node.report import Recomputable
 from fl_node.training.participate import Participation, Submitted, Waiting
 
@@ -103,6 +104,10 @@ class RoleWatcher(ConsoleWatcher):
     def rejected(self, rejected: Rejected) -> None:
         """Say at once which update was rejected and why: its node may send another."""
         self.say(rejection_line(rejected))
+
+    def failed(self, check: Check) -> None:
+        """Say what the doctor found wrong; the role goes on and may run into it."""
+        self.say(f"doctor: {check.name}: {check.found}; {check.try_}")
 
     def waits_for(self, reason: str) -> None:
         """Say for what the role waits."""

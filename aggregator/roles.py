@@ -12,6 +12,7 @@ from fl_node.chain.timeline import read_timeline
 from fl_node.config import FILE_NAME, Settings, load_settings
 from fl_node.connect import open_ledger, open_signer, open_store, threads_of
 from fl_node.consent import require_consent, what_is_trained
+from fl_node.doctor.examination import quick_checks
 from fl_node.errors import DataError, LedgerError, ModelError
 from fl_node.federation import Federation, open_federation
 from fl_node.patience import Patience
@@ -37,7 +38,7 @@ def trainer_role(
     from fl_node.training.local import Trainer
     from fl_node.training.participate import Participant
 
-    with _member(home, patience) as (settings, federation):
+    with _member(home, patience, watcher) as (settings, federation):
         require_consent(federation, settings)
         for line in what_is_trained(federation, settings):
             watcher.say(line)
@@ -60,7 +61,7 @@ def header_role(
 
     :param measures: whether globals are measured where there are test data
     """
-    with _member(home, patience) as (settings, federation):
+    with _member(home, patience, watcher) as (settings, federation):
         evaluate = _evaluation(home, settings, federation, watcher) if measures else None
         closer = Closer(federation, evaluate or (lambda _weights: {}))
         retention = Retention(federation.store, settings.keep_rounds, watcher.say)
@@ -68,7 +69,9 @@ def header_role(
 
 
 @contextmanager
-def _member(home: Path, patience: Patience) -> Iterator[tuple[Settings, Federation]]:
+def _member(
+    home: Path, patience: Patience, watcher: RoleWatcher
+) -> Iterator[tuple[Settings, Federation]]:
     from fl_node.chain.accounts import lock_account
 
     signer = open_signer(home, load_settings(home))
@@ -76,7 +79,11 @@ def _member(home: Path, patience: Patience) -> Iterator[tuple[Settings, Federati
         settings = _joined(home, patience)
         ledger = patience.until(lambda: open_ledger(home, settings, signer))
         store = open_store(home, settings)
-        yield settings, patience.until(lambda: open_federation(ledger, store))
+        federation = patience.until(lambda: open_federation(ledger, store))
+        for check in quick_checks(home, settings, federation):
+            if not check.ok:
+                watcher.failed(check)
+        yield settings, federation
 
 
 def _joined(home: Path, patience: Patience) -> Settings:
