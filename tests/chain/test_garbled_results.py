@@ -14,7 +14,7 @@ from tests.chain.faulty_acts import ACTS
 from tests.chain.faulty_proxy import Proxy, lies
 from tests.chain.scene import Scene
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
 
 ASKED_BY: dict[str, tuple[str, ...]] = {
     "eth_blockNumber": ("events", "timeline"),

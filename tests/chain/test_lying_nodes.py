@@ -104,6 +104,7 @@ def _cut(content: bytes, sizes: list[int]) -> Iterator[str]:
         content = content[size:]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, len(WHOLE_LIFE) - 1),

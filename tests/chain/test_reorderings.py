@@ -38,6 +38,7 @@ def nonce(node: Anvil, role: str) -> int:
     return int(node.ask("eth_getTransactionCount", address(role), "latest"), 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks_before", [1, DEPTH - 1, DEPTH, 2 * DEPTH])
 @pytest.mark.parametrize("blocks_after", [0, DEPTH, 3 * DEPTH])
 def test_events_of_replaced_blocks_are_read_again_whatever_the_depth(
