@@ -58,27 +58,32 @@ def nodes_add(
 
 
 @nodes.command(
-    "remove", epilog=examples("flnode nodes remove 3", "flnode nodes remove node-3 --json")
+    "remove",
+    epilog=examples("flnode nodes remove 3", "flnode nodes remove node-3 --reopen --json"),
 )
 @click.argument("node", metavar="NODE")
+@click.option("--reopen", is_flag=True, help="Restart the open round if it waits for the node.")
 @with_folder
 @with_json
-def nodes_remove(node: str, folder: Path | None, as_json: bool) -> None:
+def nodes_remove(node: str, reopen: bool, folder: Path | None, as_json: bool) -> None:
     """Revoke NODE, and on a private network shut its host out: a new swarm key for all others."""
     from fl_node.growth.nodes import number_of, remove_node
 
-    done = remove_node(_owners_home(folder), number_of(node), _say)
+    done = remove_node(_owners_home(folder), number_of(node), _say, reopen=reopen)
     if as_json:
         print_json(
             {
                 "node": done.node,
                 "revoked": done.revoked,
+                "reopened": done.reopened,
                 "voted_out": done.voted_out,
                 "steps": done.steps,
             }
         )
         return
     click.echo(f"node {done.node} is {'revoked' if done.revoked else 'not registered'}")
+    if done.reopened is not None:
+        click.echo(f"round {done.reopened} began again without it")
     if done.voted_out:
         click.echo("its sealer makes no more blocks")
     _print_steps(done.steps)

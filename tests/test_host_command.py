@@ -38,7 +38,7 @@ def test_the_doctor_of_a_bad_host_exits_with_1_and_says_what_to_try(host):
     assert done.exit_code == 1
     assert "FAIL  plan" in done.stdout
     assert "try: flnode join ADDRESS shows and accepts it" in done.stdout
-    assert done.stdout.splitlines()[-1] == "1 of 14 checks failed"
+    assert done.stdout.splitlines()[-1] == "1 of 15 checks failed"
 
 
 @pytest.mark.parametrize("ok", [True, False])

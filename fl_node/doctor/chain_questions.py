@@ -96,9 +96,10 @@ def _clock(patient: Patient) -> Finding:
             f"{age:.1f} s old"
         )
     apart = apart_seconds(before, after, mined.timestamp, _period_seconds(patient))
-    return Finding(
-        f"a block made now differs by {apart:.1f} s at least", ok=apart <= _TOLERATED_SECONDS
-    )
+    if apart == 0:
+        return Finding("a block made now has this clock's time")
+    found = f"a block made now is at least {apart:.1f} s away from this clock's time"
+    return Finding(found, ok=apart <= _TOLERATED_SECONDS)
 
 
 def _quick_clock(patient: Patient) -> Finding:

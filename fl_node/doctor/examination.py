@@ -19,10 +19,10 @@ from fl_node.doctor.check import Check, Question, ask_all
 from fl_node.doctor.machine_questions import (
     DATA,
     DISK,
-    DISK_FOR_ROUNDS,
     FEDERATION,
     NO_FEDERATION,
     PLAN,
+    ROOM,
     SOURCE,
 )
 from fl_node.doctor.patient import Patient
@@ -82,7 +82,8 @@ def _questions(patient: Patient) -> list[Question]:
         TEST_BLOCK,
         *([CONTRACT, FEDERATION] if federated else [NO_FEDERATION]),
         *([REGISTERED, PLAN] if federated and signs else []),
-        DISK_FOR_ROUNDS if federated else DISK,
+        DISK,
+        *([ROOM] if federated else []),
         DATA if federated and signs else SOURCE,
     ]
 
@@ -99,6 +100,7 @@ def _quick_questions(patient: Patient) -> list[Question]:
         QUICK_CLOCK,
         QUICK_STORE,
         *([QUICK_SWARM] if patient.api else []),
-        DISK_FOR_ROUNDS if patient.known else DISK,
+        DISK,
+        *([ROOM] if patient.known else []),
         SOURCE,
     ]

@@ -10,7 +10,7 @@ from fl_node.errors import DataError
 from fl_node.training.data import check_source, load_data, load_test_data
 
 _GIBIBYTE = 2**30
-_LEAST_FREE_BYTES = _GIBIBYTE  # for chain, logs and what the system needs
+_LEAST_FREE_BYTES = _GIBIBYTE
 _COPIES = 2  # the daemon's and the one that is read
 
 
@@ -27,21 +27,20 @@ def _no_federation(patient: Patient) -> Finding:
 
 
 def _disk(patient: Patient) -> Finding:
-    free = shutil.disk_usage(patient.home).free
-    return _room(free, _LEAST_FREE_BYTES, "for a start")
+    return _free(patient, _LEAST_FREE_BYTES, "for chain and logs")
 
 
-def _disk_for_rounds(patient: Patient) -> Finding:
+def _room(patient: Patient) -> Finding:
     """Every member keeps every update and global of the rounds to come."""
     snapshot, plan = patient.ledger.snapshot(), patient.federation.plan
     rounds = max(0, snapshot.terms.rounds - snapshot.round.number + 1)
     size = sum(tensor.nbytes for tensor in patient.federation.initial.tensors.values())
-    needed = _LEAST_FREE_BYTES + _COPIES * size * (plan.nodes + 1) * rounds
+    needed = _COPIES * size * (plan.nodes + 1) * rounds
+    return _free(patient, needed, f"for the {rounds} rounds to come")
+
+
+def _free(patient: Patient, needed: int, purpose: str) -> Finding:
     free = shutil.disk_usage(patient.home).free
-    return _room(free, needed, f"for the {rounds} rounds to come")
-
-
-def _room(free: int, needed: int, purpose: str) -> Finding:
     found = f"{free / _GIBIBYTE:.1f} GiB free, {needed / _GIBIBYTE:.1f} are wanted {purpose}"
     return Finding(found, ok=free >= needed)
 
@@ -87,7 +86,7 @@ FEDERATION = Question(
 )
 NO_FEDERATION = Question("federation", _no_federation, "")
 DISK = Question("disk", _disk, "make room, or move the folder to another disk")
-DISK_FOR_ROUNDS = Question("disk", _disk_for_rounds, DISK.try_, ("federation",))
+ROOM = Question("room", _room, DISK.try_, ("federation",))
 PLAN = Question(
     "plan", _plan, "flnode join ADDRESS shows and accepts it", ("federation", "registered")
 )

@@ -11,18 +11,21 @@ from eth_account.signers.local import LocalAccount
 from fl_node.chain.accounts import lock_account
 from fl_node.chain.connection import Connection
 from fl_node.chain.ethereum import EthereumLedger, checksum_address
+from fl_node.chain.ledger import Ledger
+from fl_node.chain.timeline import read_timeline
 from fl_node.chain.vitals import Vitals
 from fl_node.config import Settings, load_settings
 from fl_node.connect import open_chain, open_signer
 from fl_node.errors import NetworkError
 from fl_node.growth.desk import Desk, desk_of
 from fl_node.growth.registry import fund, register, revoke
-from fl_node.growth.votes import seals_now, vote, voters
+from fl_node.growth.votes import vote, voters
 from fl_node.hosts import homes_of
 from fl_node.network import kubo
 from fl_node.network.daemons import Say
 from fl_node.network.host import NETWORK_FILE, Host, Network, node_of
 from fl_node.network.machine import own_host
+from fl_node.network.sealers import sealers_of
 
 _VOTE_SECONDS = 30.0
 
@@ -50,12 +53,14 @@ class Removed:
     """What was done about a node that leaves.
 
     :ivar revoked: whether the contract threw it out now
+    :ivar reopened: the round that was restarted without it, if one was
     :ivar voted_out: whether its sealer makes no more blocks; None when it has none
     :ivar steps: what is left for people to do, in order
     """
 
     node: int
     revoked: bool
+    reopened: int | None
     voted_out: bool | None
     steps: tuple[str, ...]
 
@@ -98,28 +103,50 @@ def add_node(home: Path, node: int, account: str | None, address: str | None, sa
     return Added(node, account, funded, registered, folder, steps)
 
 
-def remove_node(home: Path, node: int, say: Say) -> Removed:
+def remove_node(home: Path, node: int, say: Say, *, reopen: bool = False) -> Removed:
     """Revoke a node; on a private network vote its sealer out and draw a new swarm key.
 
     :param home: the folder of the owner's host
+    :param reopen: restart the open round if it waits for the node; updates so far are sent again
     :raises FlnodeError: when the chain is away, or there is no such node
     """
     office, desk = _open(home), desk_of(home)
-    name = f"node-{node}"
-    host = next((each for each in desk.network.hosts if each.name == name), None) if desk else None
-    revoked = False
+    host = _host_of(desk, f"node-{node}")
+    revoked, reopened = False, None
+    steps: tuple[str, ...] = ()
     if office.settings.federation:
         with lock_account(office.owner.address):
             revoked = revoke(office.ledger(), node)
+            reopened, steps = _reopen(office.ledger(), node, reopen)
     if desk is None or host is None:
-        if not revoked:
+        if not revoked and reopened is None:
             raise NetworkError(f"there is no node {node} here: see flnode status")
-        return Removed(node, revoked, None, ())
+        return Removed(node, revoked, reopened, None, steps)
     voted_out = _vote_out(desk, host, say)
     running = desk.runs()
-    desk.expel(name)
+    desk.expel(host.name)
     desk.restart(running, say)
-    return Removed(node, revoked, voted_out, _leaving_steps(desk, host, voted_out))
+    steps += _leaving_steps(desk, host, voted_out)
+    return Removed(node, revoked, reopened, voted_out, steps)
+
+
+def _reopen(ledger: Ledger, node: int, wanted: bool) -> tuple[int | None, tuple[str, ...]]:
+    """Restart the open round where it was opened with the node, or say that it waits for it."""
+    timeline = read_timeline(ledger)[1]
+    if timeline.open_round is None or node not in timeline.open_round.members:
+        return None, ()
+    number = timeline.open_number
+    if wanted:
+        ledger.reopen(number)
+        return number, ()
+    restart = f"flnode nodes remove {node} --reopen"
+    return None, (f"round {number} waits for it until its deadline, unless you do: {restart}",)
+
+
+def _host_of(desk: Desk | None, name: str) -> Host | None:
+    if desk is None:
+        return None
+    return next((each for each in desk.network.hosts if each.name == name), None)
 
 
 def number_of(text: str) -> int:
@@ -156,10 +183,11 @@ def _vote_out(desk: Desk, host: Host, say: Say) -> bool:
     if not staying:
         return False
     name, folder = next(iter(staying.items()))
-    if not seals_now(folder, name, host.sealer):
+    sealers = sealers_of(folder, name)
+    if host.sealer.lower() not in map(str.lower, sealers):
         return True
     say(f"voting sealer {host.sealer} out")
-    enough = 2 * len(staying) > len(desk.network.hosts)
+    enough = 2 * len(staying) > len(sealers)
     return vote(staying, host.sealer, seals=False, seconds=_VOTE_SECONDS if enough else 0)
 
 

@@ -5,7 +5,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from fl_node.chain.timeline import read_timeline
 from fl_node.chain.vitals import Vitals
+from fl_node.connect import connect
 from fl_node.errors import LedgerError, NetworkError, RevertedError
 from fl_node.growth.nodes import add_node, number_of, remove_node
 from fl_node.nodes_command import nodes
@@ -24,8 +26,6 @@ def quiet(line):
 
 
 def member(host, node):
-    from fl_node.connect import connect
-
     return connect(host.home)[1].ledger.member(node)
 
 
@@ -81,8 +81,21 @@ def test_before_a_deployment_nothing_is_registered(host):
 
 def test_a_node_that_leaves_is_revoked(host):
     done = remove_node(host.home, 2, quiet)
-    assert (done.revoked, done.voted_out, done.steps) == (True, None, ())
+    assert (done.revoked, done.reopened, done.voted_out) == (True, None, None)
+    (step,) = done.steps
+    assert step.startswith("round 1 waits for it until its deadline, unless you do: ")
     assert member(host, 2) is None
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_open_round_can_be_restarted_without_it(host, at_once):
+    if not at_once:
+        remove_node(host.home, 2, quiet)
+    done = remove_node(host.home, 2, quiet, reopen=True)
+    assert (done.revoked, done.reopened, done.steps) == (at_once, 1, ())
+    assert sorted(read_timeline(connect(host.home)[1].ledger)[1].open_round.members) == [1]
+    with pytest.raises(NetworkError, match="there is no node 2 here"):
+        remove_node(host.home, 2, quiet, reopen=True)
 
 
 def test_a_node_that_is_not_there_cannot_leave(host):
@@ -106,7 +119,8 @@ def test_a_program_gets_one_document(host):
     assert added["account"] == MIXED
     assert (added["node"], added["registered"], added["funded_wei"]) == (3, True, 0)
     removed = json.loads(run("remove", "node-3", "-C", host.home, "--json"))
-    assert removed == {"node": 3, "revoked": True, "voted_out": None, "steps": []}
+    assert (removed.pop("node"), removed.pop("revoked")) == (3, True)
+    assert removed == {"reopened": None, "voted_out": None, "steps": []}
 
 
 def test_a_person_gets_lines_and_numbered_steps(host):
