@@ -100,6 +100,16 @@ def test_after_a_restart_of_the_machine_a_new_call_brings_all_back(devnet):
     assert min(heights(network)) >= before
 
 
+def test_nodes_that_did_not_find_each_other_are_started_anew(devnet, monkeypatch):
+    folder, _ = devnet
+    down(folder)
+    monkeypatch.setattr("fl_node.network.devnet._TRY_SECONDS", 0.01)
+    said = []
+    network = up(folder, said.append).network
+    assert [line for line in said if "the network is not ready after 0 s" in line]
+    assert missing(network, network.hosts) == ""
+
+
 def test_ports_that_others_have_taken_are_given_up_and_settings_follow(devnet):
     folder, network = devnet
     settings = load_settings(folder / "header", {})

@@ -1,5 +1,6 @@
 """Hosts as machines of their own, and a devnet that grows and shrinks: with real daemons."""
 
+import json
 import shutil
 import subprocess
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from fl_node.errors import DaemonError, NetworkError
 from fl_node.network.create import Site
 from fl_node.network.devnet import down, reset, up
 from fl_node.network.host import Network, load_network
+from fl_node.network.host_command import host
 from fl_node.network.layout import write_network
 from fl_node.network.machine import host_down, host_up
 from fl_node.network.membership import add_host, remove_host
@@ -19,6 +21,7 @@ from fl_node.network.readiness import head_of, missing
 from fl_node.network.sealers import sealers_of, vote
 from fl_node.network.supervision import processes
 from tests.network.networks import eventually, heights, store_text, stored_text
+from tests.network.test_command import run
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +88,23 @@ def _comes_back(folder: Path, network: Network) -> None:
     eventually(lambda: head_of(network.host("header")).number > before + 3)
     assert host_up(folder, nothing, patience_seconds=30).lacks == ""
     assert missing(network, network.hosts) == ""
+
+
+def test_a_machine_is_run_from_the_command_line(machines):
+    place = str(machines["header"])
+    status, out, err = run(host, "up", "-C", place)
+    assert (status, err) == (0, "")
+    assert "it waits for header: geth has 0 of 2 peers" in out
+    status, out, _ = run(host, "up", "-C", place, "--json")
+    assert (status, json.loads(out)["changed"]) == (0, False)
+    status, out, _ = run(host, "status", "-C", place)
+    assert status == 1
+    assert "not ready: header: geth has 0 of 2 peers" in out
+    _, out, _ = run(host, "vote", "node-1", "--against", "-C", place)
+    sealer = load_network(machines["header"]).host("node-1").sealer
+    assert out == f"header votes against {sealer}; 2 of 3 sealers have to\n"
+    assert "header-geth: " in run(host, "logs", "-C", place)[1]
+    assert run(host, "down", "-C", place)[1] == f"{place} is down\n"
 
 
 def test_a_machine_with_an_old_swarm_key_is_told_which_one_it_needs(machines):
