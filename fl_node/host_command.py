@@ -214,7 +214,7 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-@click.group()
+@click.group(epilog=examples("flnode keys new node-3.json"))
 def keys() -> None:
     """Make accounts: encrypted keys in files that only their owner may read."""
 

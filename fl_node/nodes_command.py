@@ -10,7 +10,7 @@ _VOTE_SECONDS = 30.0
 _WEI_PER_ETHER = 10**18
 
 
-@click.group()
+@click.group(epilog=examples("flnode nodes add 3", "flnode nodes remove 3"))
 def nodes() -> None:
     """Let nodes join and leave, as the federation's owner."""
 

@@ -5,8 +5,7 @@ Called again, each does what is still to be done.
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from eth_account.signers.local import LocalAccount
+from typing import TYPE_CHECKING
 
 from fl_node.chain.accounts import lock_account
 from fl_node.chain.connection import Connection
@@ -26,6 +25,9 @@ from fl_node.network.daemons import Say
 from fl_node.network.host import NETWORK_FILE, Host, Network, node_of
 from fl_node.network.machine import own_host
 from fl_node.network.sealers import sealers_of
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 _VOTE_SECONDS = 30.0
 
@@ -71,7 +73,7 @@ class _Office:
 
     home: Path
     settings: Settings
-    owner: LocalAccount
+    owner: "LocalAccount"
     chain: Connection
 
     def ledger(self) -> EthereumLedger:

@@ -1,6 +1,6 @@
 """A node's place on the chain: its funds and its registration, both from the owner's account."""
 
-from eth_account.signers.local import LocalAccount
+from typing import TYPE_CHECKING
 
 from fl_node.chain.connection import Connection
 from fl_node.chain.ethereum import CALL_GAS_LIMIT
@@ -9,13 +9,16 @@ from fl_node.chain.transfer import TRANSFER_GAS, transfer
 from fl_node.chain.vitals import Vitals
 from fl_node.errors import LedgerError
 
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
 FUNDED_WRITES = 100_000
 # What a private chain begins with (twice its base fee): an idle one's falls, and rises again.
 _LEAST_PRICE_WEI = 2 * 10**9
 _WEI_PER_ETHER = 10**18
 
 
-def fund(connection: Connection, owner: LocalAccount, account: str) -> int:
+def fund(connection: Connection, owner: "LocalAccount", account: str) -> int:
     """Give an account what it lacks for 100,000 writes; give what was sent, in wei.
 
     One that still has half of that gets nothing, so that doing it again as fees rise sends nothing.

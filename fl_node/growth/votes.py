@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from fl_node.config import FILE_NAME
 from fl_node.errors import NetworkError
 from fl_node.network.machine import own_host
 from fl_node.network.sealers import sealers_of
@@ -16,7 +17,7 @@ _POLL_SECONDS = 0.2
 def voters(homes: Mapping[str, Path]) -> dict[str, Path]:
     """Find the hosts whose daemons run here: name to the folder that they run from."""
     found = {}
-    for home in homes.values():
+    for home in (each for each in homes.values() if (each / FILE_NAME).is_file()):
         for running in (home, home.resolve().parent):
             if processes(running):
                 found[own_host(home)[1].name] = running
