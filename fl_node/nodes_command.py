@@ -31,10 +31,11 @@ def nodes() -> None:
 def nodes_add(
     node: str, account: str | None, address: str | None, folder: Path | None, as_json: bool
 ) -> None:
-    """Admit NODE, a number or a name such as node-3, and say what is left to do.
+    """Admit NODE and say what is left to do.
 
-    On a private network this writes the folder of its host and funds its account for 100,000
-    transactions. It counts from the next round on. The same command again changes nothing.
+    NODE is a number, or a name such as node-3. On a private network this writes the folder of its
+    host and funds its account for 100,000 transactions. It counts from the next round on. The same
+    command again changes nothing.
     """
     from fl_node.growth.nodes import add_node, number_of
 
@@ -66,7 +67,10 @@ def nodes_add(
 @with_folder
 @with_json
 def nodes_remove(node: str, reopen: bool, folder: Path | None, as_json: bool) -> None:
-    """Revoke NODE, and on a private network shut its host out: a new swarm key for all others."""
+    """Revoke NODE and say what is left to do.
+
+    On a private network its sealer is voted out and the others get a new swarm key.
+    """
     from fl_node.growth.nodes import number_of, remove_node
 
     done = remove_node(_owners_home(folder), number_of(node), _say, reopen=reopen)
@@ -98,7 +102,7 @@ def nodes_remove(node: str, reopen: bool, folder: Path | None, as_json: bool) ->
 @with_folder
 @with_json
 def nodes_vote(sealer: str, direction: str, folder: Path | None, as_json: bool) -> None:
-    """Let the hosts that run on this machine vote SEALER in or out of the chain's sealers.
+    """Vote SEALER in or out, as the hosts that run here.
 
     More than half of the sealers have to vote alike; their votes go into the blocks that they seal,
     so it takes a few seconds. A vote is forgotten when its host's Geth is restarted before.
