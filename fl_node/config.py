@@ -14,8 +14,10 @@ from fl_node.files import write_atomically
 FILE_NAME = "flnode.toml"
 DEVNET = "devnet"
 ENVIRONMENT_PREFIX = "FLNODE_"
-# Where downloads go, and where the settings are: no settings of a federation.
-_NOT_SETTINGS = frozenset({"FLNODE_CACHE", "FLNODE_FOLDER"})
+# Where downloads go, where binaries and settings are: no settings of a federation.
+_NOT_SETTINGS = frozenset(
+    {"FLNODE_CACHE", "FLNODE_CURRENT_GETH", "FLNODE_FOLDER", "FLNODE_GETH", "FLNODE_IPFS"}
+)
 
 
 @dataclass(frozen=True)

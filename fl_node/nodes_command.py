@@ -1,4 +1,4 @@
-"""Commands of a federation's owner: nodes join and leave, sealers vote."""
+"""Commands for who takes part: nodes join and leave, sealers vote."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _WEI_PER_ETHER = 10**18
 
 @click.group(epilog=examples("flnode nodes add 3", "flnode nodes remove 3"))
 def nodes() -> None:
-    """Let nodes join and leave, as the federation's owner."""
+    """Let nodes join and leave, as the federation's owner; let sealers vote on sealers."""
 
 
 @nodes.command(
@@ -95,14 +95,14 @@ def nodes_remove(node: str, reopen: bool, folder: Path | None, as_json: bool) ->
 
 @nodes.command(
     "vote",
-    epilog=examples("flnode nodes vote 0x8a…11 in", "flnode nodes vote 0x8a…11 out -C host"),
+    epilog=examples("flnode nodes vote node-3 in", "flnode nodes vote 0x8a…11 out -C host"),
 )
-@click.argument("sealer")
+@click.argument("sealer", metavar="HOST|ADDRESS")
 @click.argument("direction", type=click.Choice(["in", "out"]))
 @with_folder
 @with_json
 def nodes_vote(sealer: str, direction: str, folder: Path | None, as_json: bool) -> None:
-    """Vote SEALER in or out, as the hosts that run here.
+    """Vote a host's sealer in or out, as the hosts that run here.
 
     More than half of the sealers have to vote alike; their votes go into the blocks that they seal,
     so it takes a few seconds. A vote is forgotten when its host's Geth is restarted before.
@@ -110,14 +110,19 @@ def nodes_vote(sealer: str, direction: str, folder: Path | None, as_json: bool) 
     from fl_node.chain.ethereum import checksum_address
     from fl_node.growth.votes import vote, voters
     from fl_node.hosts import homes_of
+    from fl_node.network.machine import own_host
+    from fl_node.network.sealers import sealer_address
 
-    hosts = voters(homes_of(folder, None))
-    decided = vote(hosts, checksum_address(sealer), seals=direction == "in", seconds=_VOTE_SECONDS)
+    homes = homes_of(folder, None)
+    hosts = voters(homes)
+    network = own_host(next(iter(homes.values())))[0]
+    address = checksum_address(sealer_address(network, sealer))
+    decided = vote(hosts, address, seals=direction == "in", seconds=_VOTE_SECONDS)
     if as_json:
-        print_json({"sealer": sealer, "seals": direction == "in", "decided": decided})
+        print_json({"sealer": address, "seals": direction == "in", "decided": decided})
         return
     told = "it is decided" if decided else "others have to vote alike before it counts"
-    click.echo(f"{', '.join(hosts)} voted {sealer} {direction}: {told}")
+    click.echo(f"{', '.join(hosts)} voted {address} {direction}: {told}")
 
 
 def _owners_home(folder: Path | None) -> Path:

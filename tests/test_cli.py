@@ -45,7 +45,8 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(name, "--help") == 0
-    assert "Examples:" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Examples:" in shown or "Commands:" in shown
 
 
 @pytest.mark.parametrize(

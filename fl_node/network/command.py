@@ -17,7 +17,6 @@ from fl_node.network.console import (
     with_lines,
     with_name,
     with_place,
-    with_vote,
 )
 from fl_node.options import counted, examples, with_json
 
@@ -104,28 +103,6 @@ def devnet_logs(name: str | None, folder: Path, lines: int, follow: bool) -> Non
 
     hosts = [each.name for each in load_network(folder).hosts]
     print_logs(logs_of(folder, hosts, name), lines, follow)
-
-
-@devnet.command(
-    "vote", epilog=examples("flnode devnet vote node-3", "flnode devnet vote node-3 --against")
-)
-@click.argument("sealer", metavar="HOST|ADDRESS")
-@_of_devnet
-@with_vote
-@with_json
-def devnet_vote(sealer: str, folder: Path, against: bool, as_json: bool) -> None:
-    """Let all sealers vote a host's sealer in, or out: it takes a few blocks to count."""
-    from fl_node.network.host import load_network
-    from fl_node.network.sealers import sealer_address, sealers_of, vote
-
-    network = load_network(folder)
-    address = sealer_address(network, sealer)
-    sealing = sealers_of(folder, network.hosts[0].name)
-    voting = [each.name for each in network.hosts if each.sealer.lower() in sealing]
-    for name in voting:
-        vote(folder, name, address, seals=not against)
-    line = f"{', '.join(voting)} vote {'against' if against else 'for'} {address}"
-    tell(as_json, line, {"sealer": address, "seals": not against, "voting": voting})
 
 
 def _next_steps(folder: Path, made: "Network") -> str:

@@ -17,7 +17,6 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 with_name = click.argument("name", required=False)
 with_lines = click.option("--lines", "-n", default=20, show_default=True, help="Of each log.")
 with_follow = click.option("--follow", "-f", is_flag=True, help="Go on as more is written.")
-with_vote = click.option("--against", is_flag=True, help="Vote it out.")
 
 
 def with_place(default: Path, text: str) -> Callable[[_Command], _Command]:

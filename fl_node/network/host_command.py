@@ -9,14 +9,12 @@ from fl_node.network.console import (
     print_state,
     say,
     show,
-    tell,
     tell_down,
     tell_state,
     with_follow,
     with_lines,
     with_name,
     with_place,
-    with_vote,
 )
 from fl_node.options import examples, print_json, with_json
 
@@ -78,29 +76,6 @@ def host_logs(name: str | None, folder: Path, lines: int, follow: bool) -> None:
     from fl_node.network.machine import own_host
 
     print_logs(logs_of(folder, [own_host(folder)[1].name], name), lines, follow)
-
-
-@host.command(
-    "vote", epilog=examples("flnode host vote node-3", "flnode host vote 0x52…1e --against")
-)
-@click.argument("sealer", metavar="HOST|ADDRESS")
-@_of_host
-@with_vote
-@with_json
-def host_vote(sealer: str, folder: Path, against: bool, as_json: bool) -> None:
-    """Let this host's sealer vote another in, or out; it counts once most have voted alike."""
-    from fl_node.network.machine import own_host
-    from fl_node.network.sealers import sealer_address, sealers_of, vote
-
-    network, own = own_host(folder)
-    address = sealer_address(network, sealer)
-    vote(folder, own.name, address, seals=not against)
-    sealing = sealers_of(folder, own.name)
-    line = (
-        f"{own.name} votes {'against' if against else 'for'} {address}; "
-        f"{len(sealing) // 2 + 1} of {len(sealing)} sealers have to"
-    )
-    tell(as_json, line, {"sealer": address, "seals": not against, "voting": [own.name]})
 
 
 @click.command(epilog=examples("flnode network hosts.toml", "flnode network hosts.toml -C lab"))

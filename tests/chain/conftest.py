@@ -6,7 +6,7 @@ import pytest
 
 from fl_node.chain import node_provider, transaction
 from tests.chain.faulty_proxy import Proxy, honest, proxy_before
-from tests.chain.rpc_nodes import Anvil, GethDev, running
+from tests.chain.rpc_nodes import Anvil, GethClique, GethDev, running
 from tests.chain.scene import Scene, deployed
 
 
@@ -19,6 +19,12 @@ def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
 @pytest.fixture(scope="session")
 def geth_dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GethDev]:
     with running(GethDev(tmp_path_factory.mktemp("geth"))) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def geth_clique(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GethClique]:
+    with running(GethClique(tmp_path_factory.mktemp("clique"))) as node:
         yield node
 
 

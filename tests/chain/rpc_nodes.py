@@ -17,9 +17,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from fl_node.chain.accounts import new_account, new_password
+from fl_node.chain.embedded import embedded_account
 from fl_node.chain.rpc import RpcConnection
+from fl_node.chain.transfer import transfer
 from fl_node.network.build import find_daemon
-from fl_node.network.daemons import CURRENT_GETH
+from fl_node.network.daemons import CURRENT_GETH, GETH
+from fl_node.network.genesis import draw_chain_id, genesis_bytes
 from tests.chain.scene import ROLES, address
 
 _FUNDS_WEI = 10**24
@@ -148,6 +152,39 @@ class GethDev(RpcNode):
 
     def _newest_seconds(self) -> int:
         return int(self.ask("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+
+class GethClique(RpcNode):
+    """Geth 1.13.15 as one Clique sealer that makes a block for every transaction."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._binary = find_daemon(GETH, print)
+        self._data = folder / "geth"
+        password = new_password(folder / "password")
+        (self._data / "keystore").mkdir(parents=True)
+        self._sealer = new_account(self._data / "keystore" / "sealer", password, light=True)
+        funded = [address(role) for role in (*ROLES, "rich")]
+        genesis = genesis_bytes(draw_chain_id(), 0, [self._sealer], funded)
+        (folder / "genesis.json").write_bytes(genesis)
+        begun = [str(self._binary), "--datadir", str(self._data), "init", "genesis.json"]
+        subprocess.run(begun, cwd=folder, check=True, capture_output=True, timeout=_UP_SECONDS)
+
+    def command(self) -> list[str]:
+        rpc = ["--http", "--http.port", str(self.port), "--http.api", "eth,net,web3"]
+        closed = ["--authrpc.port", str(free_port()), "--ipcdisable", "--nodiscover", "--port", "0"]
+        signs = ["--unlock", self._sealer, "--password", "password", "--allow-insecure-unlock"]
+        seals = ["--mine", "--miner.etherbase", self._sealer, "--miner.gasprice", "1"]
+        data = ["--datadir", str(self._data), "--gcmode", "archive", "--syncmode", "full"]
+        return [str(self._binary), *data, *rpc, *closed, *signs, *seals]
+
+    def fund(self, account: str) -> None:
+        assert int(self.ask("eth_getBalance", account, "latest"), 16) > 0, "the genesis funds it"
+
+    def wait(self, seconds: int) -> None:
+        """Let real time pass: a block from ahead of the clock would be refused."""
+        time.sleep(seconds)
+        transfer(self.connection(), embedded_account("rich"), address("owner"), 1)
 
 
 @contextmanager

@@ -43,10 +43,11 @@ MAKERS: dict[str, Callable[[pytest.FixtureRequest], Make]] = {
     "contract on the embedded chain": on_embedded_chain,
     "contract on Anvil": on_node("anvil"),
     "contract on current Geth": on_node("geth_dev"),
+    "contract on Clique": on_node("geth_clique"),
 }
 
 
-SLOW = {"contract on current Geth"}
+SLOW = {"contract on current Geth", "contract on Clique"}
 PARAMS = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in MAKERS]
 
 

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+from fl_node.cli import flnode
+
 ROOT = Path(__file__).parents[2]
 _FOLDERS = ("", "contracts", "docs", "geth", "ipfs", "tests/vectors")
 _BLOCK = re.compile(r"^```(?P<language>\S*)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -70,6 +74,23 @@ def table_column(page: Path, heading: str, column: int) -> list[str]:
     _, _, below = page.read_text(encoding="utf-8").partition(f"{heading}\n")
     rows = re.findall(r"^\|(.+)\|$", below.split("\n#")[0], re.MULTILINE)
     return [row.split("|")[column].strip() for row in rows[2:]]
+
+
+def leaves() -> dict[tuple[str, ...], tuple[click.Command, click.Context]]:
+    """Give every command that does something, by its words after ``flnode``."""
+    return dict(_leaves(flnode, click.Context(flnode, info_name="flnode"), ()))
+
+
+def _leaves(
+    group: click.Group, within: click.Context, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], tuple[click.Command, click.Context]]]:
+    for name in group.list_commands(within):
+        command = group.get_command(within, name)
+        context = click.Context(command, info_name=name, parent=within)
+        if isinstance(command, click.Group):
+            yield from _leaves(command, context, (*path, name))
+        else:
+            yield (*path, name), (command, context)
 
 
 def code_of(text: str) -> list[str]:

@@ -6,12 +6,13 @@ import shlex
 import click
 import pytest
 
-from fl_node.cli import COMMANDS, flnode
-from tests.docs.pages import ROOT, commands, pages
+from fl_node.cli import flnode
+from tests.docs.pages import ROOT, commands, leaves, pages
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 NAMED = sorted({tuple(words) for page in pages() for words in commands(page)})
+LEAVES = leaves()
 TABLE = click.Context(flnode, info_name="flnode")
 
 
@@ -20,14 +21,16 @@ def check_flnode(words: list[str]) -> None:
 
     :raises click.UsageError: for an unknown command or option, or too many arguments
     """
-    _, rest, _ = flnode.make_parser(TABLE).parse_args(words)
-    if not rest:
-        return
-    name, command, arguments = flnode.resolve_command(TABLE, rest)
-    context = click.Context(command, info_name=name, parent=TABLE)
-    _, left_over, _ = command.make_parser(context).parse_args(arguments)
+    group, context = flnode, TABLE
+    while isinstance(group, click.Group):
+        _, words, _ = group.make_parser(context).parse_args(words)
+        if not words:
+            return
+        name, group, words = group.resolve_command(context, words)
+        context = click.Context(group, info_name=name, parent=context)
+    _, left_over, _ = group.make_parser(context).parse_args(words)
     if left_over:
-        raise click.UsageError(f"{name} takes no {left_over}")
+        raise click.UsageError(f"{context.command_path} takes no {left_over}")
 
 
 @pytest.mark.parametrize("words", NAMED, ids=shlex.join)
@@ -39,16 +42,18 @@ def test_a_command_in_the_documents_exists(words):
         check_flnode(rest)
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_an_example_in_a_commands_help_exists(name):
-    epilog = flnode.get_command(TABLE, name).epilog
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_an_example_in_a_commands_help_exists(path):
+    epilog = LEAVES[path][0].epilog
     examples = [line.split(" | ")[0] for line in epilog.splitlines() if "  flnode " in line]
     assert examples
     for example in examples:
         check_flnode(shlex.split(example)[1:])
 
 
-@pytest.mark.parametrize("line", ["nothing", "demo --nodez 2", "audit one", "export a b"])
+@pytest.mark.parametrize(
+    "line", ["nothing", "demo --nodez 2", "audit one", "export a b", "nodes ad 3"]
+)
 def test_a_command_that_does_not_exist_is_found_out(line):
     with pytest.raises(click.UsageError):
         check_flnode(shlex.split(line))

@@ -49,7 +49,7 @@ def test_a_host_that_is_down_says_so_with_status_1(tmp_path, ipfs):
     assert run(host, "logs", "-C", place) == (0, "", "")
 
 
-@pytest.mark.parametrize("words", [["down"], ["status"], ["logs"], ["vote", "node-1"]])
+@pytest.mark.parametrize("words", [["down"], ["status"], ["logs"]])
 def test_a_devnet_that_is_not_there_is_a_named_error(tmp_path, words):
     with pytest.raises(FlnodeError, match="no network here"):
         run(devnet, *words, "-C", str(tmp_path / "nothing"))
@@ -105,16 +105,6 @@ def test_logs_are_shown_by_daemon(devnet_folder):
     _, out, _ = run(devnet, "logs", "node-1", "-n", "3", "-C", str(devnet_folder))
     names = re.findall(r"^(node-1-(?:geth|ipfs)): ", out, re.MULTILINE)
     assert names == ["node-1-geth"] * 3 + ["node-1-ipfs"] * 3
-
-
-@pytest.mark.slow
-def test_a_vote_names_who_votes(devnet_folder):
-    made = load_network(devnet_folder)
-    stranger = "0x" + "5e" * 20
-    _, out, _ = run(devnet, "vote", stranger, "--against", "-C", str(devnet_folder))
-    assert out == f"header, node-1, node-2 vote against {stranger}\n"
-    _, out, _ = run(devnet, "vote", "node-1", "-C", str(devnet_folder), "--json")
-    assert json.loads(out)["sealer"] == made.host("node-1").sealer
 
 
 def test_the_script_for_several_machines_calls_the_command():
