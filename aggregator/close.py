@@ -3,7 +3,9 @@
 import platform
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -30,6 +32,7 @@ _MOVED_ON = frozenset(
         "WrongRound",
     }
 )
+_FETCHED_AT_ONCE = 4
 _VERSIONED = ("flnode", "numpy", "tensorflow", "web3")
 
 Evaluate = Callable[[Weights], Mapping[str, float]]
@@ -123,10 +126,10 @@ def _reject_inadmissible(
 ) -> bool:
     """Add to what is rejected, and tell whether there was any: even if a later call reverts."""
     before = len(rejected)
-    for update in log.updates.values():
-        if update in closer._admitted:
-            continue
-        verdict = judge(closer.federation, timeline, update)
+    new = [update for update in log.updates.values() if update not in closer._admitted]
+    with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:  # who is slow keeps nobody else waiting
+        verdicts = list(pool.map(partial(judge, closer.federation, timeline), new))
+    for update, verdict in zip(new, verdicts, strict=True):
         if isinstance(verdict, Refusal):
             closer.federation.ledger.reject_local_weight(
                 update.node, update.round, update.weights, verdict.reason

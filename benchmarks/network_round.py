@@ -51,7 +51,9 @@ TENSOR_VALUES = 10_000_000
 
 def log(event: str, seconds: float | None = None) -> None:
     """Print what happened, at which time of this machine's clock, after how long."""
-    print(json.dumps({"event": event, "at": time.monotonic(), "seconds": seconds}), flush=True)
+    entry = {"event": event, "at": time.monotonic(), "seconds": seconds}
+    sys.stdout.write(json.dumps(entry) + "\n")  # whole, as threads write too
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -136,7 +138,8 @@ def role(home: Path, address: str, node: int) -> None:
     signer = open_signer(home, settings)
     ethereum.await_receipt = logged("wait", ethereum.await_receipt)
     ethereum.send = logged("transaction", ethereum.send)
-    close_module.judge = logged("fetch and admit", close_module.judge)
+    judged = logged("fetch and admit", close_module._reject_inadmissible)
+    close_module._reject_inadmissible = judged
     close_module.recompute = logged("aggregate", close_module.recompute)
     store = TimedStore(open_store(home, settings))
     with Patience(log) as patience:

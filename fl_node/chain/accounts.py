@@ -78,7 +78,7 @@ def open_account(path: Path, password: str) -> LocalAccount:
         account: LocalAccount = Account.from_key(Account.decrypt(keystore, password))
     except ValueError as error:
         raise KeystoreError(f"the keystore {path} does not open with this password") from error
-    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
+    except (KeyError, TypeError, AttributeError, ArithmeticError, NotImplementedError) as error:
         raise KeystoreError(f"{path} is no keystore of version 3: {error!r}") from error
     _require_address(path, keystore, account.address)
     return account

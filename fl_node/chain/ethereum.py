@@ -10,11 +10,11 @@ from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import BadFunctionCallOutput, BadResponseFormat
-from web3.types import BlockData, LogReceipt
+from web3.exceptions import BadResponseFormat
+from web3.types import BlockData, LogReceipt, TxParams
 from web3.utils.address import get_create_address
 
-from fl_node.chain.abi import event_fields, event_names, local_weight_fields, reverted
+from fl_node.chain.abi import event_fields, event_names, local_weight_fields, reverted, view
 from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.connection import Connection
 from fl_node.chain.event_log import EventLog
@@ -41,7 +41,6 @@ _NO_DIGEST = bytes(32)
 _ZERO_ADDRESS = "0x" + "00" * 20
 _REPLACEMENTS = 5
 _SNAPSHOTS = 3
-_NO_CODE = "is contract deployed"  # web3's words for a call to an address without code
 
 
 def deploy_contract(
@@ -134,6 +133,10 @@ class EthereumLedger(Ledger):
         self._signer = signer
         self._events: dict[tuple[HexBytes, int], LedgerEvent] = {}
         self._log: EventLog | None = None
+        # What was read last, and the newest block before: nothing has happened since if it is still
+        # the newest.
+        self._seen: tuple[HexBytes, Snapshot] | None = None
+        self._told: tuple[HexBytes, tuple[LedgerEvent, ...]] | None = None
         self._unsettled: list[Sent] = []
         self._found = False
         self.federation = checksum_address(federation)
@@ -165,8 +168,11 @@ class EthereumLedger(Ledger):
         """Read what the contract holds now; all of it at one block."""
         for _ in range(_SNAPSHOTS):
             newest = self._newest()
+            if self._seen is not None and self._seen[0] == newest["hash"]:
+                return self._seen[1]
             found = self._snapshot(newest["number"])
             if self._stands(newest):
+                self._seen = newest["hash"], found
                 return found
         raise UnreachableError(
             f"the newest block was replaced {_SNAPSHOTS} times while it was read: see that the "
@@ -199,7 +205,7 @@ class EthereumLedger(Ledger):
         if account == _ZERO_ADDRESS:
             return None
         latest = self._local(node, block)
-        return Member(node, account, latest["since"], latest["nextBase"])
+        return Member(node, checksum_address(account), latest["since"], latest["nextBase"])
 
     def local_weight(self, node: int) -> Update | None:
         """Give the node's update that stands in the open round."""
@@ -219,11 +225,17 @@ class EthereumLedger(Ledger):
 
     def events(self) -> Sequence[LedgerEvent]:
         """Give all events since the creation, as the chain has them now."""
-        with web3_errors("events"):
-            if self._log is None:
-                depth = self._connection.settled_depth
-                self._log = EventLog(self._connection.web3, self._contract.address, depth)
-            return tuple(self._event(log, self._log) for log in self._log.read())
+        newest = self._newest()["hash"]
+        if self._told is None or self._told[0] != newest:
+            with web3_errors("events"):
+                self._told = newest, self._events_now()
+        return self._told[1]
+
+    def _events_now(self) -> tuple[LedgerEvent, ...]:
+        if self._log is None:
+            depth = self._connection.settled_depth
+            self._log = EventLog(self._connection.web3, self._contract.address, depth)
+        return tuple(self._event(log, self._log) for log in self._log.read())
 
     def settle(self) -> bool:
         """Send own writes again that a re-ordering took out, and forget those that are deep enough.
@@ -308,19 +320,29 @@ class EthereumLedger(Ledger):
         with web3_errors("its newest block"):
             return self._connection.web3.eth.get_block("latest")
 
-    def _read(self, view: str, *arguments: object, block: int | None = None) -> Any:
+    def _read(self, name: str, *arguments: object, block: int | None = None) -> Any:
+        called = view(name)
+        with web3_errors(name, *arguments):
+            call: TxParams = {
+                "to": self._contract.address,
+                "data": HexBytes(called.calldata(arguments)),
+            }
+            given = self._connection.web3.eth.call(call, "latest" if block is None else block)
+            if not given:
+                raise self._other() if self._has_code() else self._missing()
         try:
-            with web3_errors(view, *arguments):
-                function = self._contract.functions[view](*arguments)
-                return function.call(block_identifier="latest" if block is None else block)
-        except BadFunctionCallOutput as error:
-            raise self._missing() if _NO_CODE in str(error) else self._other() from error
+            return called.result(given)
+        except DecodingError as error:
+            raise self._other() from error
+
+    def _has_code(self) -> bool:
+        return bool(self._connection.web3.eth.get_code(self._contract.address))
 
     def _require_contract(self) -> None:
         """See once that there is a contract: a transaction to an empty address would succeed."""
         if self._found:
             return
-        if not self._connection.web3.eth.get_code(self._contract.address):
+        if not self._has_code():
             raise self._missing()
         self._found = True
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from eth_abi.exceptions import EncodingError
 from web3.exceptions import (
-    BadFunctionCallOutput,
     BlockNotFound,
     MismatchedABI,
     RequestTimedOut,
@@ -38,7 +38,7 @@ _PASSING = (
 
 @contextmanager
 def web3_errors(asked: str, *arguments: object) -> Iterator[None]:
-    """Make web3's exceptions ours, but for that of an address without a contract.
+    """Make web3's exceptions ours.
 
     :param asked: what the chain is asked for
     :raises UnreachableError: when the node is away or behind, so that waiting may help
@@ -46,9 +46,7 @@ def web3_errors(asked: str, *arguments: object) -> Iterator[None]:
     """
     try:
         yield
-    except BadFunctionCallOutput:
-        raise
-    except MismatchedABI as error:
+    except (MismatchedABI, EncodingError) as error:
         raise LedgerError(
             f"{asked} does not take {arguments}: see the ranges of its ABI"
         ) from error
