@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aggregator.audit import Audit, audit
 from fl_node.chain.deploy import create_federation
+from fl_node.chain.ethereum import EthereumLedger
 from fl_node.chain.timeline import Timeline, read_timeline
 from fl_node.config import load_settings
 from fl_node.connect import open_chain, open_ledger, open_signer, open_store
@@ -72,12 +73,14 @@ class Story:
 
     :ivar folder: the devnet's
     :ivar logs: what its roles print
+    :ivar inside: by host, the words before a command that is to run on the host's machine
     """
 
     folder: Path
     logs: Path
     address: str
     rounds: int
+    inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
 
     def start(self, *hosts: str) -> None:
@@ -85,6 +88,7 @@ class Story:
             log = self.logs / f"{host}-{time.monotonic_ns()}.log"
             node = host.removeprefix("node-") if host != HEADER else "0"
             command = [
+                *self.inside.get(host, ()),
                 *(sys.executable, "-m", "tests.devnet.small_role"),
                 *(str(self.folder / host), self.address, node),
             ]
@@ -129,13 +133,12 @@ class Story:
             role.kill()
 
 
-def deploy_small(folder: Path, logs: Path, terms: Terms) -> Story:
-    """Deploy as the devnet's owner; its nodes are registered, round 1 is open."""
-    home = folder / HEADER
+def create_small(home: Path, terms: Terms) -> EthereumLedger:
+    """Deploy as the owner whose host this is; its nodes are registered, round 1 is open."""
     settings = load_settings(home, environment={})
     store, members = open_store(home, settings), read_members(home)
     store.put(initial_weights().pieces())
-    ledger = create_federation(
+    return create_federation(
         open_chain(home, settings),
         open_signer(home, settings, "owner_keystore"),
         plan=store.put([small_plan(fetch_timeout_seconds=60).encode()]),
@@ -144,6 +147,11 @@ def deploy_small(folder: Path, logs: Path, terms: Terms) -> Story:
         nodes=members.nodes,
         terms=terms,
     )
+
+
+def deploy_small(folder: Path, logs: Path, terms: Terms) -> Story:
+    """Deploy on a devnet."""
+    ledger = create_small(folder / HEADER, terms)
     logs.mkdir(exist_ok=True)
     return Story(folder, logs, ledger.federation, terms.rounds)
 
