@@ -154,6 +154,7 @@ def _not_finite(_case: _Case, weights: Weights) -> str | None:
     for name, tensor in weights.tensors.items():
         if tensor.dtype == FLOAT32 and not all(_finite_blocks(tensor)):
             return f"tensor {_shown(name)} holds NaN or infinity"
+        weights.release()
     return None
 
 
@@ -208,4 +209,5 @@ def _tensors_digest(weights: Weights) -> bytes:
     hasher = hashlib.sha256()
     for piece in Weights(weights.tensors).pieces():
         hasher.update(piece)
+        weights.release()
     return hasher.digest()

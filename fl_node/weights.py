@@ -95,6 +95,7 @@ class Weights:
 
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    _file: mmap.mmap | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Sort by name and freeze.
@@ -149,7 +150,7 @@ class Weights:
             flat = np.frombuffer(view, spec.dtype, math.prod(spec.shape), data_start)
             tensors[name] = _true_or_false(name, flat).reshape(spec.shape)
             data_start += spec.nbytes
-        return cls(tensors, metadata)
+        return cls(tensors, metadata, content if isinstance(content, mmap.mmap) else None)
 
     @classmethod
     def read(cls, path: Path, *, max_header_bytes: int = MAX_HEADER_BYTES) -> "Weights":
@@ -159,6 +160,14 @@ class Weights:
         """
         with path.open("rb") as stream:
             return cls.decode(_mapped(stream), max_header_bytes=max_header_bytes)
+
+    def release(self) -> None:
+        """Give back the memory that a mapped file takes; it is read again when it is used.
+
+        Whoever goes over large models once calls this on the way.
+        """
+        if self._file is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._file.madvise(mmap.MADV_DONTNEED)
 
     def pieces(self) -> Iterable[bytes | memoryview]:
         """Give the canonical file piece by piece, without copying the tensors."""

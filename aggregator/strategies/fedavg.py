@@ -26,6 +26,8 @@ from fl_node.weights import Weights
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
+_RELEASED_ELEMENTS = 2**24  # what was read of the updates before is not needed again
+
 
 @dataclass(frozen=True)
 class FedAvg(Strategy):
@@ -71,6 +73,9 @@ class FedAvg(Strategy):
             sums, products = np.empty((2, self.block_elements))
 
             def average(block: Block) -> None:
+                if block.start % _RELEASED_ELEMENTS == 0:
+                    for update in ordered:
+                        update.weights.release()
                 size = block.stop - block.start
                 _average(block, sources, total, sums[:size], products[:size], target)
 
