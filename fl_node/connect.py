@@ -50,10 +50,9 @@ def open_ledger(folder: Path, settings: Settings, signer: "Signer | None" = None
 
 def open_chain(folder: Path, settings: Settings) -> "Connection":
     """Open the chain that the settings name; a relative path starts at their folder."""
-    from fl_node.chain.embedded import EmbeddedChain
-    from fl_node.chain.rpc import RpcConnection
-
     if settings.chain.startswith(_URLS):
+        from fl_node.chain.rpc import RpcConnection
+
         return RpcConnection(settings.chain)
     path = settings.chain.removeprefix(EMBEDDED)
     if path in {settings.chain, ""}:
@@ -61,6 +60,8 @@ def open_chain(folder: Path, settings: Settings) -> "Connection":
             "setting 'chain' must be embedded:FILE or the URL of a node's JSON-RPC, such as "
             f"http://127.0.0.1:8545; found {settings.chain!r}"
         )
+    from fl_node.chain.embedded import EmbeddedChain
+
     return EmbeddedChain.load(folder / path)
 
 

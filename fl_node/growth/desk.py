@@ -84,7 +84,7 @@ class Desk:
     def restart(self, running: Path | None, say: Say) -> None:
         """Let the daemons that ran on this machine go on with the facts of today."""
         if running == self.home:
-            host_up(self.home, say)
+            host_up(self.home, say, patience_seconds=0)  # the new host is not there yet
         elif running is not None:
             up(self.folder, say)
 

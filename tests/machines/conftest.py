@@ -11,7 +11,7 @@ from tests.devnet.story import HOSTS, Story
 from tests.machines.lan import Lan, NamespacesError, address, open_lan
 from tests.machines.machines import Machines, write_folders
 
-WITHOUT_ROOT = "FLNODE_TESTS_WITHOUT_ROOT"
+WITHOUT_ROOT = "TESTS_WITHOUT_ROOT"
 
 
 @pytest.fixture(scope="module")

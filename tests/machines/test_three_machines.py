@@ -1,7 +1,7 @@
 """Three machines with addresses of their own: one is cut off for a while, one loses its power.
 
 Each machine is a network namespace with a cable to a switch, so these tests take root and iproute2,
-and fail without; where the variable FLNODE_TESTS_WITHOUT_ROOT is set they are skipped.
+and fail without; where the variable TESTS_WITHOUT_ROOT is set they are skipped.
 """
 
 import shutil
