@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from aggregator.admission import Refusal
-from aggregator.recompute import judge, recompute
+from aggregator.recompute import recompute_recorded
 from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
 from fl_node.cid import Cid
-from fl_node.errors import FlnodeError, RevertedError
+from fl_node.errors import RevertedError
 from fl_node.federation import Federation
-from fl_node.weights import Weights
 
 # Something happened since the ledger was read: read it again.
 _MOVED_ON = frozenset({"StaleHistory", "WrongRound"})
@@ -38,7 +36,7 @@ def attest(federation: Federation, node: int) -> Attested | None:
         log = timeline.rounds.get(timeline.open_number - 1)
         if log is None or log.closing is None or _has_spoken(timeline, log, node):
             return None
-        expected = _recomputed(federation, timeline, log)
+        expected = recompute_recorded(federation, timeline, log).recomputable.weights
         try:
             federation.ledger.attest(node, log.number, expected, timeline.history)
         except RevertedError as error:
@@ -50,16 +48,3 @@ def attest(federation: Federation, node: int) -> Attested | None:
 
 def _has_spoken(timeline: Timeline, log: RoundLog, node: int) -> bool:
     return any((word.node, word.opening) == (node, timeline.opening) for word in log.attestations)
-
-
-def _recomputed(federation: Federation, timeline: Timeline, log: RoundLog) -> Cid:
-    admitted: dict[int, Weights] = {}
-    for number, update in log.updates.items():
-        verdict = judge(federation, timeline, update)
-        if isinstance(verdict, Refusal):
-            raise FlnodeError(
-                f"global {log.number} averages the update of node {number}, which is "
-                f"{verdict.reason.label}: {verdict.found}; see flnode audit"
-            )
-        admitted[number] = verdict
-    return recompute(federation, timeline, log, admitted).recomputable.weights

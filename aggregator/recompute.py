@@ -96,6 +96,25 @@ def recompute(
     return Recomputed(weights, state, recomputable)
 
 
+def recompute_recorded(federation: Federation, timeline: Timeline, log: RoundLog) -> Recomputed:
+    """Judge the updates that stand in a round, and aggregate them if all are admissible.
+
+    :raises StrategyError: when one is not: no honest closer had it in
+    :raises StoreError: when a base cannot be had
+    :raises WeightsError: when a base is no global of this federation
+    """
+    admitted: dict[int, Weights] = {}
+    for node, update in log.updates.items():
+        verdict = judge(federation, timeline, update)
+        if isinstance(verdict, Refusal):
+            raise StrategyError(
+                f"round {log.number} cannot be recomputed: the update of node {node} is "
+                f"{verdict.reason.label}, {verdict.found}; see flnode audit"
+            )
+        admitted[node] = verdict
+    return recompute(federation, timeline, log, admitted)
+
+
 def _admitted(update: Update, weight: int) -> Admitted:
     return Admitted(update.node, update.base, update.weights, update.samples, weight)
 
@@ -132,13 +151,4 @@ def _recomputed_state(
     federation: Federation, timeline: Timeline, previous: RoundLog
 ) -> Weights | None:
     """Do without a report that is lost or false: nobody stops the rounds after it by that."""
-    admitted = {}
-    for node, update in previous.updates.items():
-        verdict = judge(federation, timeline, update)
-        if isinstance(verdict, Refusal):
-            raise StrategyError(
-                f"round {previous.number} cannot be recomputed for the strategy's state: "
-                f"the update of node {node} is {verdict.reason.label}, {verdict.found}"
-            )
-        admitted[node] = verdict
-    return recompute(federation, timeline, previous, admitted).state
+    return recompute_recorded(federation, timeline, previous).state

@@ -1,7 +1,6 @@
 """A global that nobody serves, made again from its updates: the same bits, whoever makes them."""
 
-from aggregator.admission import Refusal
-from aggregator.recompute import judge, recompute
+from aggregator.recompute import recompute_recorded
 from fl_node.chain.timeline import read_timeline
 from fl_node.errors import StoreError, StoreUnreachableError, StrategyError, WeightsError
 from fl_node.federation import Federation
@@ -17,11 +16,7 @@ def restore_latest(federation: Federation) -> bool:
     if log is None or log.closing is None or federation.store.holds(log.closing.model.weights):
         return False
     try:
-        verdicts = {node: judge(federation, timeline, each) for node, each in log.updates.items()}
-        admitted = {
-            node: verdict for node, verdict in verdicts.items() if not isinstance(verdict, Refusal)
-        }
-        found = recompute(federation, timeline, log, admitted).weights
+        found = recompute_recorded(federation, timeline, log).weights
     except StoreUnreachableError:
         raise
     except (StoreError, StrategyError, WeightsError):

@@ -15,7 +15,8 @@ from eth_utils import keccak
 
 from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.embedded import EmbeddedChain, embedded_account
-from fl_node.chain.ethereum import DEPLOY_GAS_LIMIT, EthereumLedger, transact
+from fl_node.chain.ethereum import DEPLOY_GAS_LIMIT, EthereumLedger
+from fl_node.chain.transact import transact
 from fl_node.files import write_atomically
 from fl_node.rounds import Reason, Terms
 
@@ -51,9 +52,7 @@ class Measured:
         header = embedded_account("header").address
         values = (digest("plan"), digest("initial"), header, astuple(terms))
         creation = factory.constructor(*values)
-        ((_, receipt),) = transact(
-            self.chain, embedded_account("owner"), [creation], DEPLOY_GAS_LIMIT
-        )
+        receipt = self._mined("owner", creation)
         self.address = str(receipt["contractAddress"])
         self.contract = self.chain.web3.eth.contract(self.address, abi=artifact.abi)
         self.ledger = EthereumLedger(self.chain, self.address)
@@ -64,8 +63,11 @@ class Measured:
         if function in ("setGlobalWeight", "attest"):
             values = (*values, self.contract.functions.history().call())
         call = self.contract.functions[function](*values)
-        ((_, receipt),) = transact(self.chain, embedded_account(role), [call], DEPLOY_GAS_LIMIT)
-        return receipt["gasUsed"]
+        return self._mined(role, call)["gasUsed"]
+
+    def _mined(self, role: str, call: Any) -> Any:
+        (sent,) = transact(self.chain, embedded_account(role), [call], DEPLOY_GAS_LIMIT)
+        return self.chain.web3.eth.get_transaction_receipt(sent.hash)
 
     def register(self, node: int) -> int:
         """Register a node."""

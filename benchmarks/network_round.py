@@ -27,7 +27,7 @@ import numpy as np
 from aggregator import close as close_module
 from aggregator.close import Closed, Closer
 from aggregator.resident import HeaderRole, TrainerRole
-from fl_node.chain import ethereum
+from fl_node.chain import transact
 from fl_node.chain.deploy import create_federation
 from fl_node.cid import Cid
 from fl_node.config import load_settings
@@ -136,8 +136,8 @@ def role(home: Path, address: str, node: int) -> None:
     """Run one role until the last round is closed, logging what its parts take."""
     settings = replace(load_settings(home, environment={}), federation=address)
     signer = open_signer(home, settings)
-    ethereum.await_receipt = logged("wait", ethereum.await_receipt)
-    ethereum.send = logged("transaction", ethereum.send)
+    transact.await_receipt = logged("wait", transact.await_receipt)
+    transact.send = logged("transaction", transact.send)
     judged = logged("fetch and admit", close_module._reject_inadmissible)
     close_module._reject_inadmissible = judged
     close_module.recompute = logged("aggregate", close_module.recompute)

@@ -14,20 +14,13 @@ from web3.exceptions import BadResponseFormat
 from web3.types import BlockData, LogReceipt, TxParams
 from web3.utils.address import get_create_address
 
-from fl_node.chain.abi import event_fields, event_names, local_weight_fields, reverted, view
+from fl_node.chain.abi import event_fields, event_names, local_weight_fields, view
 from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.connection import Connection
 from fl_node.chain.event_log import EventLog
 from fl_node.chain.ledger import Ledger, LedgerEvent, Snapshot
-from fl_node.chain.transaction import (
-    Call,
-    Sent,
-    await_receipt,
-    find_receipt,
-    send,
-    send_again,
-    tried,
-)
+from fl_node.chain.transact import transact
+from fl_node.chain.transaction import Sent, find_receipt, send_again
 from fl_node.chain.web3_errors import web3_errors
 from fl_node.cid import Cid
 from fl_node.errors import LedgerError, UnreachableError
@@ -39,7 +32,6 @@ CALL_GAS_LIMIT = 250_000
 DEPLOY_GAS_LIMIT = 6_000_000
 _NO_DIGEST = bytes(32)
 _ZERO_ADDRESS = "0x" + "00" * 20
-_REPLACEMENTS = 5
 _SNAPSHOTS = 3
 
 
@@ -69,53 +61,6 @@ def checksum_address(text: str) -> str:
         return Web3.to_checksum_address(text)
     except (TypeError, ValueError) as error:
         raise LedgerError(f"an address has 0x and 40 hexadecimal digits, found {text!r}") from error
-
-
-def transact(
-    connection: Connection,
-    signer: LocalAccount,
-    calls: Sequence[Call],
-    gas_limit: int,
-    least_nonce: int = 0,
-) -> list[Sent]:
-    """Sign and send calls in order, and wait until all are mined; the first is tried before.
-
-    :param least_nonce: as for `send`
-    :raises RevertedError: when the contract refuses one, with its error's name and values
-    :raises UnreachableError: when no block takes them
-    """
-    _require_accepted(connection, signer, calls[0], gas_limit)
-    sent = send(connection, signer, calls, gas_limit, least_nonce)
-    return [
-        _mined(connection, signer, call, gas_limit, each)
-        for call, each in zip(calls, sent, strict=True)
-    ]
-
-
-def _mined(
-    connection: Connection, signer: LocalAccount, call: Call, gas_limit: int, sent: Sent
-) -> Sent:
-    """Wait for a call's receipt; send the call anew when another transaction took its place."""
-    for _ in range(_REPLACEMENTS):
-        receipt = await_receipt(connection, sent)
-        if receipt is not None:
-            if receipt["status"] != 1:
-                raise reverted(connection.revert_data(receipt))
-            return sent
-        _require_accepted(connection, signer, call, gas_limit)
-        (sent,) = send(connection, signer, [call], gas_limit)
-    raise UnreachableError(
-        f"{_REPLACEMENTS} transactions of {signer.address} were replaced by others: see that no "
-        "other process sends from this account"
-    )
-
-
-def _require_accepted(
-    connection: Connection, signer: LocalAccount, call: Call, gas_limit: int
-) -> None:
-    refusal = connection.refusal(tried(call, signer.address, gas_limit))
-    if refusal is not None:
-        raise reverted(refusal)
 
 
 class EthereumLedger(Ledger):

@@ -7,7 +7,8 @@ from eth_account.signers.local import LocalAccount
 from web3.types import TxParams
 
 from fl_node.chain.connection import Connection
-from fl_node.chain.ethereum import checksum_address, transact
+from fl_node.chain.ethereum import checksum_address
+from fl_node.chain.transact import transact
 from fl_node.chain.transaction import Call, find_receipt
 from fl_node.chain.vitals import chain_errors
 from fl_node.errors import UnreachableError

@@ -76,7 +76,7 @@ def test_a_node_that_cannot_recompute_says_nothing_on_the_chain(
     update = federation.timeline().rounds[1].updates[2]
     place = federation.store.fetch(update.weights, max_bytes=10**6, timeout_seconds=1)
     place.unlink()
-    with pytest.raises(FlnodeError, match="node 2, which is unavailable"):
+    with pytest.raises(FlnodeError, match="the update of node 2 is unavailable"):
         attest(federation.view("node 1"), 1)
     assert federation.timeline().rounds[1].attestations == ()
 
