@@ -41,6 +41,11 @@ def test_the_devnet_goes_down_and_up_between_rounds(devnet, story):
     federation.wait_for_round(2)
     assert network.down(devnet)
     assert processes(devnet) == ()
+    # A role that is started while all daemons are away waits for them.
+    federation.roles["node-1"].kill()
+    federation.start("node-1")
+    waiting = federation.roles["node-1"]
+    wait_until(lambda: any("see that the node runs" in line for line in waiting.lines), "it waits")
     network.up(devnet, lambda _: None)
     federation.finish()
 
