@@ -31,7 +31,7 @@ def what_is_trained(federation: Federation, settings: Settings) -> list[str]:
     return [
         f"plan {plan.cid}: {plan.name}, {plan.model['class_name']} model with {values:,} values, "
         f"{plan.strategy} over {plan.nodes} nodes",
-        f"cost: {terms.rounds} rounds of {plan.epochs} epochs, so {passes} passes over your data "
+        f"cost: {terms.rounds} x {plan.epochs} epochs, so {passes} times through your data "
         f"({settings.data}); {size:.1f} MiB out and {size * plan.nodes:.1f} MiB in per round",
         "what leaves this house each round: the trained weights, the number of samples, and the "
         f"training's {', '.join(['loss', *plan.metrics])}; never the data. Every member keeps "

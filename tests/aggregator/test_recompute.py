@@ -197,7 +197,7 @@ def test_a_state_that_cannot_be_recomputed_either_is_an_error_that_names_the_upd
     stateful.place(closed.report.cid).unlink()
     stateful.place(closed.report.recomputable.admitted[1].weights).unlink()
     stateful.send(1, 2)
-    with pytest.raises(StrategyError, match=r"round 1 cannot be recomputed: the update of node 2 is unavail"):
+    with pytest.raises(StrategyError, match="the update of node 2 is unavail"):
         close(stateful.closer())
     result = audit(stateful.view("stranger"), silent)
     assert [(each.round, each.reason) for each in result.findings] == [(1, "unavailable")]
