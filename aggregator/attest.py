@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aggregator.recompute import recompute_recorded
-from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
+from fl_node.chain.timeline import Attestation, RoundLog, Timeline, read_timeline
 from fl_node.cid import Cid
 from fl_node.errors import RevertedError
 from fl_node.federation import Federation
@@ -44,6 +44,13 @@ def attest(federation: Federation, node: int) -> Attested | None:
                 raise
         else:
             return Attested(log.number, expected, log.closing.model.weights)
+
+
+def disputing_word(timeline: Timeline, node: int) -> Attestation | None:
+    """Find a node's word on the latest global where it is another than the chain's."""
+    log = timeline.rounds.get(timeline.open_number - 1)
+    words = log.attestations if log else ()
+    return next((word for word in words if word.node == node and not word.agrees), None)
 
 
 def _has_spoken(timeline: Timeline, log: RoundLog, node: int) -> bool:

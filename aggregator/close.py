@@ -1,22 +1,17 @@
 """The header's step: read the ledger, reject what is inadmissible, close the round that is due."""
 
-import platform
-import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
-from typing import Any
 
 from aggregator.admission import Refusal
-from aggregator.recompute import Recomputed, judge, recompute
-from fl_node.canonical import finite_or_null
+from aggregator.publish import Evaluate, publish
+from aggregator.recompute import judge
 from fl_node.chain.ledger import Snapshot
 from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
 from fl_node.errors import RevertedError
 from fl_node.federation import Federation
-from fl_node.report import Observed, Report
+from fl_node.report import Report
 from fl_node.rounds import Global, Update
 from fl_node.weights import Weights
 
@@ -33,9 +28,6 @@ _MOVED_ON = frozenset(
     }
 )
 _FETCHED_AT_ONCE = 4
-_VERSIONED = ("flnode", "numpy", "tensorflow", "web3")
-
-Evaluate = Callable[[Weights], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -165,42 +157,7 @@ def _not_due(snapshot: Snapshot, log: RoundLog, rejected: list[Rejected]) -> Not
 
 
 def _close(closer: Closer, timeline: Timeline, log: RoundLog, rejected: list[Rejected]) -> Closed:
-    federation = closer.federation
-    started = time.monotonic()
     admitted = {node: closer._admitted[update] for node, update in log.updates.items()}
-    outcome = recompute(federation, timeline, log, admitted)
-    aggregated = time.monotonic()
-    metrics = closer.evaluate(outcome.weights)
-    seconds = {"aggregation": aggregated - started, "evaluation": time.monotonic() - aggregated}
-    report = Report(outcome.recomputable, _observed(closer, admitted, metrics, seconds))
-    model = _put(federation, outcome, report)
-    federation.ledger.set_global_weight(model.number, model.weights, model.report, timeline.history)
+    model, report = publish(closer.federation, closer.evaluate, timeline, log, admitted)
     closer._admitted.clear()
     return Closed(model, report, tuple(rejected))
-
-
-def _put(federation: Federation, outcome: Recomputed, report: Report) -> Global:
-    if outcome.state is not None:
-        federation.store.put(outcome.state.pieces())
-    weights = federation.store.put(outcome.weights.pieces())
-    written = federation.store.put([report.encode()])
-    return Global(outcome.recomputable.round, weights, written)
-
-
-def _observed(
-    closer: Closer,
-    admitted: Mapping[int, Weights],
-    metrics: Mapping[str, float],
-    seconds: Mapping[str, float],
-) -> Observed:
-    local: dict[int, Mapping[str, Any]] = {
-        node: weights.metadata["metrics"] for node, weights in sorted(admitted.items())
-    }
-    return Observed(
-        closer=str(closer.federation.ledger.account),
-        metrics=finite_or_null(metrics),
-        local_metrics=local,
-        seconds={name: round(value, 3) for name, value in seconds.items()},
-        versions={name: version(name) for name in _VERSIONED}
-        | {"python": platform.python_version()},
-    )

@@ -96,8 +96,8 @@ def recompute(
     return Recomputed(weights, state, recomputable)
 
 
-def recompute_recorded(federation: Federation, timeline: Timeline, log: RoundLog) -> Recomputed:
-    """Judge the updates that stand in a round, and aggregate them if all are admissible.
+def judge_all(federation: Federation, timeline: Timeline, log: RoundLog) -> dict[int, Weights]:
+    """Judge the updates that stand in a round; give their weights by node if all are admissible.
 
     :raises StrategyError: when one is not: no honest closer had it in
     :raises StoreError: when a base cannot be had
@@ -112,7 +112,12 @@ def recompute_recorded(federation: Federation, timeline: Timeline, log: RoundLog
                 f"{verdict.reason.label}, {verdict.found}; see flnode audit"
             )
         admitted[node] = verdict
-    return recompute(federation, timeline, log, admitted)
+    return admitted
+
+
+def recompute_recorded(federation: Federation, timeline: Timeline, log: RoundLog) -> Recomputed:
+    """Judge the updates that stand in a round, and aggregate them; raises as `judge_all`."""
+    return recompute(federation, timeline, log, judge_all(federation, timeline, log))
 
 
 def _admitted(update: Update, weight: int) -> Admitted:

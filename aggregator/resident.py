@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from aggregator.attest import Attested, attest
+from aggregator.attest import Attested, attest, disputing_word
 from aggregator.close import AllClosed, Closed, Closer, NotDue, Rejected, close
+from aggregator.replace import replace_latest
 from aggregator.restore import restore_latest
 from fl_node.chain.timeline import read_timeline
-from fl_node.errors import UnavailableError
+from fl_node.errors import DisputeError, UnavailableError
 from fl_node.federation import Federation
 from fl_node.patience import Patience
 from fl_node.retention import Retention
@@ -83,6 +84,8 @@ class TrainerRole:
     def _step(self, once: bool) -> bool:
         """Tell whether there is more to do."""
         self._attest()
+        if self._disputes():
+            return True
         outcome = participate(self.participant, self._progress, self._prepared)
         self.watcher.participated(self.participant.node, outcome)
         if isinstance(outcome, Submitted):
@@ -94,6 +97,31 @@ class TrainerRole:
             self.patience.waits_for(f"round {outcome.round}: {outcome.reason}")
             self._stand_in()
         return not isinstance(outcome, Complete)
+
+    def _disputes(self) -> bool:
+        """Tell whether this node's word on the latest global is another than the chain's.
+
+        Then it trains on nothing that follows from it, and puts the right one when that is due.
+
+        :raises DisputeError: when enough others have declared the wrong one final
+        """
+        ledger, node = self.participant.federation.ledger, self.participant.node
+        snapshot, timeline = read_timeline(ledger)
+        word = disputing_word(timeline, node)
+        if word is None:
+            return False
+        found = timeline.model(word.round).weights
+        told = (
+            f"global {word.round} is {found} on the chain, node {node} recomputed {word.weights}: "
+            "see flnode audit"
+        )
+        if snapshot.round.final:
+            raise DisputeError(told)
+        self.patience.waits_for(told)
+        replaced = replace_latest(self.closer)
+        if replaced is not None:
+            self.watcher.closed(replaced)
+        return True
 
     def _progress(self, progress: TrainingProgress) -> None:
         self.patience.check()

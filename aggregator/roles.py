@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aggregator.close import Closer, Evaluate
+from aggregator.close import Closer
 from aggregator.console import RoleWatcher
+from aggregator.publish import Evaluate
 from aggregator.resident import HeaderRole, TrainerRole
 from fl_node.chain.timeline import read_timeline
 from fl_node.config import FILE_NAME, Settings, load_settings

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from aggregator import close as close_module
+from aggregator import publish as publish_module
 from aggregator.close import Closed, Closer
 from aggregator.resident import HeaderRole, TrainerRole
 from fl_node.chain import transact
@@ -140,7 +141,7 @@ def role(home: Path, address: str, node: int) -> None:
     transact.send = logged("transaction", transact.send)
     judged = logged("fetch and admit", close_module._reject_inadmissible)
     close_module._reject_inadmissible = judged
-    close_module.recompute = logged("aggregate", close_module.recompute)
+    publish_module.recompute = logged("aggregate", publish_module.recompute)
     store = TimedStore(open_store(home, settings))
     with Patience(log) as patience:
         federation = open_federation(open_ledger(home, settings, signer), store)

@@ -98,6 +98,10 @@ class RevertedError(LedgerError):
         super().__init__(f"the contract refused the call: {name}({shown})")
 
 
+class DisputeError(FlnodeError):
+    """A global that is final on the chain and that this node's recomputation contradicts."""
+
+
 class StoppedError(FlnodeError):
     """A signal asked the process to end.
 

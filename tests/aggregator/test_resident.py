@@ -3,15 +3,18 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from aggregator.close import Closed
+from aggregator.replace import replace_latest
 from aggregator.resident import HeaderRole, TrainerRole
 from aggregator.restore import restore_latest
-from fl_node.errors import StoppedError
+from fl_node.errors import DisputeError, StoppedError
 from fl_node.patience import Patience
 from fl_node.retention import Retention
-from fl_node.rounds import Terms
+from fl_node.rounds import Terms, global_metadata
+from fl_node.weights import Weights
 from tests.small_federation import SmallFederation, evaluated, silent, small_federation
 
 
@@ -197,3 +200,62 @@ def test_a_role_keeps_what_its_owner_wants_kept(small):
     assert small.store.holds(timeline.model(2).weights)  # round 3 starts from it
     assert not small.store.holds(timeline.model(1).weights)
     assert not any(small.store.holds(each.weights) for each in timeline.rounds[2].submitted)
+
+
+def wrong_global(small: SmallFederation) -> None:
+    """Close as a header does that averages wrongly, by one bit."""
+    tensors = dict(small.view("header").weights(small.timeline().model(0).weights).tensors)
+    bits = tensors["dense/bias"].view(np.uint32).copy()
+    bits[0] ^= 1
+    tensors["dense/bias"] = bits.view(np.float32)
+    cid = small.store.put(Weights(tensors, global_metadata()).pieces())
+    small.ledger("header").set_global_weight(1, cid, cid, small.timeline().history)
+
+
+@pytest.fixture
+def disputed(tmp_path):
+    """Three nodes, two of whom must attest; the header's first global is wrong."""
+    terms = Terms(rounds=1, finality=2, round_seconds=3600, grace_seconds=600)
+    small = small_federation(tmp_path, nodes=3, terms=terms)
+    small.send(1, 2, 3)
+    wrong_global(small)
+    return small
+
+
+def test_a_wrong_global_is_disputed_and_replaced_after_the_grace(disputed):
+    first = trainer(disputed, 1, lambda: trainer(disputed, 2)._step(once=False))
+    said: list[str] = []
+    first.patience._say = said.append
+    # The third is honest as well and agrees with what is put in the wrong one's place.
+    first.patience.acts += [lambda: None] * 8 + [lambda: trainer(disputed, 3)._step(once=False)] * 2
+    first.run()
+    log = disputed.timeline().rounds[1]
+    wrong, right = log.closings
+    assert [word.agrees for word in wrong.attestations] == [False, False]
+    assert right.by == disputed.ledger("node 1").account
+    assert right.model.weights != wrong.model.weights
+    assert first.watcher.told.count(("closed", 1)) == 1
+    told = f"global 1 is {wrong.model.weights} on the chain, node 1 recomputed "
+    assert any(line.startswith(f"{told}{right.model.weights}") for line in said)
+
+
+def test_nobody_honest_goes_on_from_a_wrong_global_that_liars_made_final(disputed):
+    history, wrong = disputed.timeline().history, disputed.timeline().model(1).weights
+    for liar in (2, 3):
+        disputed.ledger(f"node {liar}").attest(liar, 1, wrong, history)
+    role = trainer(disputed, 1)
+    with pytest.raises(DisputeError, match=f"global 1 is {wrong} on the chain, node 1 recomputed"):
+        role.run()
+    assert role.sent == []
+
+
+def test_a_global_that_is_right_or_final_or_young_is_not_replaced(disputed):
+    assert replace_latest(disputed.closer("node 1")) is None  # the grace runs
+    disputed.pass_seconds(601)
+    assert replace_latest(disputed.closer("node 1")) is not None
+    disputed.pass_seconds(601)
+    assert replace_latest(disputed.closer("node 2")) is None  # it is right now
+    for node in (1, 2):
+        trainer(disputed, node)._step(once=False)
+    disputed.pass_seconds(601)
+    assert replace_latest(disputed.closer("node 3")) is None  # it is final
