@@ -1,4 +1,4 @@
-"""Commands over many nodes: demo, audit."""
+"""Commands over many nodes: demo, audit, bundle."""
 
 import time
 from collections import Counter
@@ -11,11 +11,13 @@ from fl_node.options import counted, examples, print_json, with_folder, with_jso
 
 if TYPE_CHECKING:
     from aggregator.audit import Audit, Finding
+    from aggregator.bundle import BundleAudit
     from aggregator.console import ConsoleWatcher
     from aggregator.demo import Demo, Job
     from fl_node.federation import Federation
     from fl_node.training.draft import Draft
 
+_ANCHOR_DIGITS = 64
 _PLAN_OPTIONS = ("nodes", "epochs", "images", "partition", "seed")
 # Nobody else can join a demo, so a round need not end while a slow machine trains.
 _TERMS = {"round_seconds": 86_400, "rounds": 5}
@@ -153,12 +155,48 @@ def _opening_line(folder: Path, federation: "Federation", job: "Job") -> str:
 
 
 @click.command(
-    epilog=examples("flnode audit --folder demo", "flnode audit --folder demo --json | jq .ok")
+    epilog=examples(
+        "flnode audit --folder demo",
+        "flnode audit --folder demo --json | jq .ok",
+        "flnode audit --bundle demo.bundle",
+        "flnode audit --bundle paper.bundle --require clique --anchor 0x5f3b…",
+    )
 )
 @with_folder
+@click.option(
+    "--bundle",
+    "bundle_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file that flnode bundle wrote; neither chain nor store is asked then.",
+)
+@click.option(
+    "--anchor",
+    help="A block's hash or a history that you have from elsewhere; the bundle must have it.",
+)
+@click.option("--require", type=click.Choice(["clique"]), help="Refuse a chain that nobody sealed.")
+@click.option("--light", is_flag=True, help="Check everything in the bundle but the arithmetic.")
 @with_json
-def audit(folder: Path, as_json: bool) -> None:
-    """Recompute every round from chain and store, and name what does not agree."""
+def audit(folder: Path | None, bundle_file: Path | None, as_json: bool, **options: Any) -> None:
+    """Recompute every round, from chain and store or from a bundle, and name what is wrong."""
+    said: dict[str, Any] = {}
+    lines: list[str] = []
+    if bundle_file is not None:
+        found, said, lines = _audited_bundle(bundle_file, options)
+    elif any(options.values()):
+        raise click.UsageError("--anchor, --require and --light are about a --bundle")
+    else:
+        found = _audited_network(folder)
+    if as_json:
+        print_json(audit_document(found) | said)
+    else:
+        for line in lines:
+            click.echo(line)
+        _print_audit(found, "compared with the chain" if options["light"] else None)
+    if not found.ok:
+        raise SystemExit(1)
+
+
+def _audited_network(folder: Path | None) -> "Audit":
     from rich.console import Console
 
     from aggregator.audit import audit as audit_federation
@@ -166,15 +204,134 @@ def audit(folder: Path, as_json: bool) -> None:
 
     _, federation = connect(folder)
     with Console(stderr=True).status("recomputing") as shown:
-        found = audit_federation(
+        return audit_federation(
             federation, lambda number: shown.update(f"round {number} is recomputed")
         )
+
+
+def _audited_bundle(
+    file: Path, options: dict[str, Any]
+) -> "tuple[Audit, dict[str, Any], list[str]]":
+    from rich.console import Console
+
+    from aggregator.bundle import audit_bundle
+
+    with Console(stderr=True).status("verifying the bundle") as shown:
+        checked = audit_bundle(
+            file,
+            anchor=_anchor(options["anchor"]),
+            require_clique=options["require"] is not None,
+            light=options["light"],
+            progress=lambda number: shown.update(f"round {number} is checked"),
+        )
+    return checked.audit, bundle_document(checked), _bundle_lines(checked)
+
+
+def _anchor(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    digits = text.removeprefix("0x")
+    if len(digits) != _ANCHOR_DIGITS or set(digits) - set("0123456789abcdefABCDEF"):
+        raise click.BadParameter(
+            f"a block's hash or a history has {_ANCHOR_DIGITS} hexadecimal digits after 0x, "
+            f"found {text!r}",
+            param_hint="--anchor",
+        )
+    return bytes.fromhex(digits)
+
+
+def bundle_document(checked: "BundleAudit") -> dict[str, Any]:
+    """Give what a bundle proves, beside its audit, as programs read it."""
+    evidence, manifest = checked.evidence, checked.manifest
+    return {
+        "kind": evidence.kind,
+        "anchored": checked.anchored,
+        "anchored_block": evidence.anchored_block,
+        "events_after_anchor": checked.events_after_anchor,
+        "arithmetic": not checked.light,
+        "federation": manifest.federation,
+        "chain_id": manifest.chain_id,
+        "genesis": f"0x{evidence.genesis.hex()}",
+        "head": {"number": manifest.head[0], "hash": manifest.head[1]},
+        "history": f"0x{checked.history.hex()}",
+        "sealers": evidence.sealers,
+        "least_gap_seconds": evidence.least_gap_seconds,
+        "absent": manifest.absent,
+    }
+
+
+def _bundle_lines(checked: "BundleAudit") -> list[str]:
+    """Say what was proven without recomputing anything."""
+    evidence, (number, block_hash) = checked.evidence, checked.manifest.head
+    how = (
+        f"each sealed by one of {counted(len(evidence.sealers), 'sealer')} (clique)"
+        if evidence.sealers
+        else "unsealed: links, roots and senders hold, but one who made up the chain is not seen"
+    )
+    return [
+        f"federation {checked.manifest.federation} on chain {checked.manifest.chain_id}, "
+        f"{counted(len(evidence.events), 'event')}",
+        f"blocks 0 (0x{evidence.genesis.hex()}) to {number} ({block_hash}): {how}",
+        _anchor_line(checked),
+        *(
+            f"not in the bundle, since the store had it not: {cid}"
+            for cid in checked.manifest.absent
+        ),
+    ]
+
+
+def _anchor_line(checked: "BundleAudit") -> str:
+    if not checked.anchored:
+        return (
+            "consistent, end not anchored: give --anchor a block's hash or a history that you "
+            "have from elsewhere"
+        )
+    block, after = checked.evidence.anchored_block, checked.events_after_anchor
+    return f"anchored up to block {block}; {counted(after, 'event')} after it"
+
+
+@click.command(
+    epilog=examples("flnode bundle demo.bundle --folder demo", "flnode bundle light.bundle --light")
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@with_folder
+@click.option("--light", is_flag=True, help="Leave the weights out: nothing can be recomputed.")
+@click.option(
+    "--until", type=click.IntRange(min=0), help="The last block; default: the newest that stays."
+)
+@with_json
+def bundle(file: Path, folder: Path | None, light: bool, until: int | None, as_json: bool) -> None:
+    """Write one file with all that an auditor needs, with no daemon, chain or network.
+
+    The same history up to the same block gives the same bytes.
+    """
+    from rich.console import Console
+
+    from fl_node.bundle.source import bundle_federation
+
+    with Console(stderr=True).status("reading the chain") as shown:
+        written = bundle_federation(folder, file, light=light, until=until, say=shown.update)
+    manifest, size = written.manifest, file.stat().st_size
+    number, block_hash = manifest.head
     if as_json:
-        print_json(audit_document(found))
-    else:
-        _print_audit(found)
-    if not found.ok:
-        raise SystemExit(1)
+        print_json(
+            {
+                "file": file,
+                "bytes": size,
+                "federation": manifest.federation,
+                "kind": written.evidence.kind,
+                "head": {"number": number, "hash": block_hash},
+                "light": light,
+                "absent": manifest.absent,
+            }
+        )
+        return
+    for cid in manifest.absent:
+        click.echo(f"left out, since the store has it not: {cid}")
+    click.echo(
+        f"{file}: {size:,} bytes, {counted(len(manifest.files), 'file')}, blocks 0 to {number} "
+        f"({block_hash}); flnode audit --bundle {file} verifies it anywhere"
+    )
 
 
 def audit_document(found: "Audit") -> dict[str, Any]:
@@ -203,7 +360,7 @@ def audit_document(found: "Audit") -> dict[str, Any]:
     }
 
 
-def _print_audit(found: "Audit") -> None:
+def _print_audit(found: "Audit", instead: str | None = None) -> None:
     for finding in found.findings:
         click.echo(_finding_line(finding))
     for checked in found.rounds:
@@ -218,12 +375,17 @@ def _print_audit(found: "Audit") -> None:
     acts = Counter(act.split()[0] for act in found.owner_acts)
     listed = ", ".join(f"{kind} x {count}" for kind, count in acts.items())
     click.echo(f"the owner's acts: {listed or 'none'}")
-    click.echo(audit_line(found))
+    click.echo(audit_line(found, instead))
 
 
-def audit_line(found: "Audit") -> str:
-    """Give an audit's verdict in one line."""
+def audit_line(found: "Audit", instead: str | None = None) -> str:
+    """Give an audit's verdict in one line.
+
+    :param instead: what was done to the rounds, if they were not recomputed
+    """
     rounds = counted(len(found.rounds), "round")
+    if found.ok and instead is not None:
+        return f"audit ok: {rounds} {instead}, the arithmetic was not checked"
     if found.ok:
         return f"audit ok: {rounds} recomputed, every aggregate matches bit for bit"
     return f"audit FAILED: {counted(len(found.findings), 'finding')} in {rounds}"

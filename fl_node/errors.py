@@ -72,6 +72,14 @@ class UnreachableError(LedgerError):
     """A chain that does not answer, or takes no transactions, for now."""
 
 
+class ProofError(FlnodeError):
+    """Evidence of what a chain said that does not hold."""
+
+
+class BundleError(FlnodeError):
+    """A bundle that cannot be written, or that is not as it was written."""
+
+
 class KeystoreError(FlnodeError):
     """A keystore or a password that cannot be used, or that others may read."""
 

@@ -12,10 +12,11 @@ from typing import IO
 
 from fl_node.backup.manifest import BackupError, Entry, Manifest, pieces_of
 from fl_node.files import write_atomically
+from fl_node.tar import END, tar_member
 
 MANIFEST_NAME, FOLDER_NAME = "manifest.json", "host"
 _OWNER_ONLY, _FOLDER_MODE = 0o600, 0o700
-_BLOCK_BYTES, _PIECE_BYTES = 512, 2**20
+_PIECE_BYTES = 2**20
 _MAX_MANIFEST_BYTES = 2**28  # of about a million files
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
@@ -49,19 +50,11 @@ def unpack(file: Path, folder: Path) -> Manifest:
 
 def _archive(home: Path, manifest: Manifest) -> Iterator[bytes]:
     content = manifest.encode()
-    yield from _member(MANIFEST_NAME, len(content), _OWNER_ONLY, [content])
+    yield from tar_member(MANIFEST_NAME, len(content), _OWNER_ONLY, [content])
     for entry in manifest.files:
         name, pieces = f"{FOLDER_NAME}/{entry.path}", _unchanged(home, entry)
-        yield from _member(name, entry.size, entry.mode, pieces)
-    yield bytes(2 * _BLOCK_BYTES)
-
-
-def _member(name: str, size: int, mode: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    header = tarfile.TarInfo(name)
-    header.size, header.mode = size, mode
-    yield header.tobuf(tarfile.PAX_FORMAT)
-    yield from pieces
-    yield bytes(-size % _BLOCK_BYTES)
+        yield from tar_member(name, entry.size, entry.mode, pieces)
+    yield END
 
 
 def _unchanged(home: Path, entry: Entry) -> Iterator[bytes]:

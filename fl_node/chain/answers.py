@@ -52,6 +52,18 @@ def _field(name: str, shape: Shape, value: Mapping[str, object]) -> Any:
         raise AnswerError(f"{name}: {error}") from error
 
 
+def _with(required: Shape, **optional: Shape) -> Shape:
+    """Add fields that not every node and not every block has."""
+
+    def shaped(value: object) -> dict[str, Any]:
+        found: dict[str, Any] = required(value)
+        assert isinstance(value, dict)  # noqa: S101  as was just seen
+        present = {name: shape for name, shape in optional.items() if name in value}
+        return found | {name: _field(name, shape, value) for name, shape in present.items()}
+
+    return shaped
+
+
 def _listed(shape: Shape) -> Shape:
     def shaped(value: object) -> list[Any]:
         if not isinstance(value, list):
@@ -81,17 +93,47 @@ _DATA = _text("0x(?:[0-9a-fA-F]{2})*")
 _DIGEST = _text("0x[0-9a-fA-F]{64}")
 _ADDRESS = _text("0x[0-9a-fA-F]{40}")
 
-_BLOCK = _fields(
-    number=_COUNT,
-    hash=_DIGEST,
-    timestamp=_SECONDS,
-    baseFeePerGas=_WEI,  # none before London
-    extraData=_DATA,
+_BLOOM = _text("0x[0-9a-fA-F]{512}")
+
+_BLOCK = _with(
+    _fields(
+        number=_COUNT,
+        hash=_DIGEST,
+        timestamp=_SECONDS,
+        baseFeePerGas=_WEI,  # none before London
+        extraData=_DATA,
+    ),
+    # What else goes into its hash, and its transactions' hashes: for proofs.
+    parentHash=_DIGEST,
+    sha3Uncles=_DIGEST,
+    miner=_ADDRESS,
+    stateRoot=_DIGEST,
+    transactionsRoot=_DIGEST,
+    receiptsRoot=_DIGEST,
+    logsBloom=_BLOOM,
+    difficulty=_BALANCE,
+    gasLimit=_CHAIN_ID,
+    gasUsed=_CHAIN_ID,
+    mixHash=_DIGEST,
+    nonce=_text("0x[0-9a-fA-F]{16}"),
+    withdrawalsRoot=_DIGEST,
+    blobGasUsed=_CHAIN_ID,
+    excessBlobGas=_CHAIN_ID,
+    parentBeaconBlockRoot=_DIGEST,
+    requestsHash=_DIGEST,
+    transactions=_listed(_DIGEST),
 )
 _TRANSACTION = _fields(
     hash=_DIGEST, gas=_COUNT, input=_DATA, to=_or_null(_ADDRESS), **{"from": _ADDRESS}
 )
 _RECEIPT = _fields(transactionHash=_DIGEST, blockHash=_DIGEST, blockNumber=_COUNT, status=_COUNT)
+_WHOLE_RECEIPT = _fields(
+    type=_COUNT,
+    status=_COUNT,
+    cumulativeGasUsed=_CHAIN_ID,
+    logsBloom=_BLOOM,
+    logs=_listed(_fields(address=_ADDRESS, topics=_listed(_DIGEST), data=_DATA)),
+)
 _LOG = _fields(
     address=_ADDRESS,
     topics=_listed(_DIGEST),
@@ -109,9 +151,11 @@ _RESULTS: Mapping[str, Shape] = {
     "eth_chainId": _CHAIN_ID,
     "eth_getBlockByHash": _or_null(_BLOCK),
     "eth_getBlockByNumber": _or_null(_BLOCK),
+    "eth_getBlockReceipts": _or_null(_listed(_WHOLE_RECEIPT)),
     "eth_getBalance": _BALANCE,
     "eth_getCode": _DATA,
     "eth_getLogs": _listed(_LOG),
+    "eth_getRawTransactionByHash": _or_null(_DATA),
     "eth_getTransactionByHash": _or_null(_TRANSACTION),
     "eth_getTransactionCount": _COUNT,
     "eth_getTransactionReceipt": _or_null(_RECEIPT),

@@ -5,6 +5,9 @@ from abc import ABC, abstractmethod
 from web3 import Web3
 from web3.types import TxParams, TxReceipt, Wei
 
+from fl_node.chain.body import Body
+from fl_node.chain.header import Header
+
 
 class Connection(ABC):
     """A chain that one can read and send to.
@@ -40,3 +43,11 @@ class Connection(ABC):
     @abstractmethod
     def revert_data(self, receipt: TxReceipt) -> bytes:
         """Find what a mined transaction that failed gave back: selector and arguments."""
+
+    @abstractmethod
+    def header(self, number: int) -> Header:
+        """Give a block's header, byte for byte."""
+
+    @abstractmethod
+    def body(self, number: int) -> Body:
+        """Give a block's transactions and receipts, byte for byte."""

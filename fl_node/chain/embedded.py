@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import rlp
 from eth.vm.forks import LondonVM
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -12,7 +13,9 @@ from eth_utils import ValidationError, keccak, to_canonical_address
 from web3 import EthereumTesterProvider, Web3
 from web3.types import TxParams, TxReceipt, Wei
 
+from fl_node.chain.body import Body
 from fl_node.chain.connection import Connection
+from fl_node.chain.header import Header
 from fl_node.chain.journal import Journal
 from fl_node.errors import LedgerError
 
@@ -140,6 +143,21 @@ class EmbeddedChain(Connection):
         mined = block.transactions[receipt["transactionIndex"]]
         computation = state.apply_transaction(mined)
         return bytes(computation.output)
+
+    def header(self, number: int) -> Header:
+        """Give a block's header."""
+        header = self._backend.chain.get_canonical_block_header_by_number(number)
+        return Header(tuple(rlp.decode(rlp.encode(header))))
+
+    def body(self, number: int) -> Body:
+        """Give a block's transactions and receipts."""
+        chain = self._backend.chain
+        block = chain.get_canonical_block_by_number(number)
+        receipts = block.get_receipts(chain.chaindb)
+        return Body(
+            tuple(each.encode() for each in block.transactions),
+            tuple(each.encode() for each in receipts),
+        )
 
     def _send_raw_transaction(self, raw: bytes) -> bytes:
         chain, seconds = self._backend.chain, int(self.now())

@@ -7,12 +7,15 @@ from typing import Any, cast
 from eth_typing import BlockNumber
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.exceptions import Web3RPCError
+from web3.exceptions import BlockNotFound, Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import RPCEndpoint, RPCResponse, TxParams, TxReceipt, Wei
 
+from fl_node.chain.body import Body
 from fl_node.chain.connection import Connection
+from fl_node.chain.header import Header
 from fl_node.chain.node_provider import NodeProvider
+from fl_node.chain.raw_blocks import header_of, receipt_of, to_bytes
 
 # What Geth and Anvil say of a call that fails and gives nothing back.
 _HEX = re.compile("0x(?:[0-9a-fA-F]{2})+")
@@ -76,6 +79,29 @@ class RpcConnection(Connection):
             if found is not None:
                 return found
         return b""
+
+    def header(self, number: int) -> Header:
+        """Put a block's header together from its fields; its hash says whether that is right."""
+        return header_of(self._ask("eth_getBlockByNumber", hex(number), False))
+
+    def body(self, number: int) -> Body:
+        """Ask for a block's transactions, and put its receipts together from their fields."""
+        block = self._ask("eth_getBlockByNumber", hex(number), False)
+        raws = [self._ask("eth_getRawTransactionByHash", each) for each in block["transactions"]]
+        receipts = self._ask("eth_getBlockReceipts", hex(number))
+        return Body(tuple(map(to_bytes, raws)), tuple(map(receipt_of, receipts)))
+
+    def _ask(self, method: str, *parameters: object) -> Any:
+        """Ask past web3, which renames and drops fields.
+
+        :raises BlockNotFound: when the node has not, or no more, what it is asked for
+        """
+        answer = self.web3.provider.make_request(RPCEndpoint(method), list(parameters))
+        if error := answer.get("error"):
+            raise Web3RPCError(f"{method}: {error}", rpc_response=answer)
+        if answer["result"] is None:
+            raise BlockNotFound(f"{method}: the node knows nothing of {parameters[0]}")
+        return answer["result"]
 
     def _try(self, call: TxParams, block: str, clock: dict[str, str]) -> bytes | None:
         fields = {

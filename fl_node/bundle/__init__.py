@@ -1,0 +1,1 @@
+"""One file that proves what a federation did, with no chain, store or network."""
