@@ -45,7 +45,7 @@ def write_bundle(
     claim = Claim(excerpt.chain_id, excerpt.federation, excerpt.first_block)
     with tempfile.TemporaryDirectory(prefix="flnode-bundle-") as name:
         folder = Path(name)
-        _write_chain(folder, excerpt, say)
+        write_chain(folder, excerpt, say)
         say("proving it")
         evidence = prove(folder, claim)
         places = {each: folder / each for each in (BLOCKS, CODE, HEADERS)}
@@ -65,7 +65,8 @@ def write_bundle(
     return Written(manifest, evidence)
 
 
-def _write_chain(folder: Path, excerpt: Excerpt, say: Progress) -> None:
+def write_chain(folder: Path, excerpt: Excerpt, say: Progress) -> None:
+    """Write a bundle's files about the chain, as the chain's node gives them."""
     (folder / CODE).write_bytes(excerpt.code())
     coder = HeaderCoder()
     with (folder / HEADERS).open("wb") as headers, (folder / BLOCKS).open("wb") as bodies:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from eth_typing import BlockNumber
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.exceptions import BlockNotFound, Web3RPCError
+from web3.exceptions import BadResponseFormat, BlockNotFound, Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import RPCEndpoint, RPCResponse, TxParams, TxReceipt, Wei
 
@@ -86,9 +86,11 @@ class RpcConnection(Connection):
 
     def body(self, number: int) -> Body:
         """Ask for a block's transactions, and put its receipts together from their fields."""
-        block = self._ask("eth_getBlockByNumber", hex(number), False)
-        raws = [self._ask("eth_getRawTransactionByHash", each) for each in block["transactions"]]
+        listed = self._ask("eth_getBlockByNumber", hex(number), False).get("transactions", [])
+        raws = [self._ask("eth_getRawTransactionByHash", each) for each in listed]
         receipts = self._ask("eth_getBlockReceipts", hex(number))
+        if len(receipts) != len(raws):
+            raise BadResponseFormat(f"block {number} with other receipts than transactions")
         return Body(tuple(map(to_bytes, raws)), tuple(map(receipt_of, receipts)))
 
     def _ask(self, method: str, *parameters: object) -> Any:
