@@ -7,6 +7,7 @@ import rlp
 from eth_keys import keys
 from eth_utils import keccak
 
+from fl_node.chain.clique import EPOCH_BLOCKS
 from fl_node.chain.header import (
     COINBASE,
     DIFFICULTY,
@@ -63,7 +64,8 @@ class SealedChain:
         number = last.number + 1
         signer = number % self.count if sealer is None else sealer
         fields[DIFFICULTY] = whole_bytes(2 if signer == number % self.count else 1)
-        fields[EXTRA] = VANITY + NO_SEAL
+        named = [] if number % EPOCH_BLOCKS else ADDRESSES[: self.count]
+        fields[EXTRA] = VANITY + b"".join(named) + NO_SEAL
         fields[COINBASE], fields[NONCE] = bytes(20), DROP
         for place, value in (changes or {}).items():
             fields[place] = value
