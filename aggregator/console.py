@@ -36,6 +36,7 @@ class ConsoleWatcher:
             disable=not console.is_terminal,
         )
         self._tasks: dict[int, TaskID] = {}
+        self._waiting: TaskID | None = None
         self._headed = False
 
     def __enter__(self) -> "ConsoleWatcher":
@@ -110,8 +111,19 @@ class RoleWatcher(ConsoleWatcher):
         self.say(f"doctor: {check.name}: {check.found}; {check.try_}")
 
     def waits_for(self, reason: str) -> None:
-        """Say for what the role waits."""
-        self.say(f"waiting: {reason}")
+        """Say for what the role waits: in one changing line on a terminal, else a line each."""
+        if not self._console.is_terminal:
+            self.say(f"waiting: {reason}")
+        elif self._waiting is None:
+            self._waiting = self._bars.add_task(f"waiting: {reason}", total=None, figures="")
+        else:
+            self._bars.update(self._waiting, description=f"waiting: {reason}", visible=True)
+
+    def training(self, node: int, progress: "TrainingProgress") -> None:
+        """Move the bar; nothing is waited for."""
+        if self._waiting is not None:
+            self._bars.update(self._waiting, visible=False)
+        super().training(node, progress)
 
 
 def round_line(outcome: Closed) -> str:

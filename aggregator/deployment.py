@@ -50,6 +50,7 @@ def deploy_federation(
         nodes=members.nodes,
         terms=draft.terms,
     )
+    ledger.wait_settled()
     return ledger, [_told(folder, ledger, draft) for folder in _hosts_here(home)]
 
 

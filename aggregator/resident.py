@@ -14,7 +14,6 @@ from fl_node.chain.timeline import read_timeline
 from fl_node.errors import DisputeError, UnavailableError
 from fl_node.federation import Federation
 from fl_node.patience import Patience
-from fl_node.retention import Retention
 from fl_node.rounds import Update
 from fl_node.training.local import TrainingProgress
 from fl_node.training.participate import (
@@ -26,6 +25,7 @@ from fl_node.training.participate import (
     Waiting,
     participate,
 )
+from fl_node.upkeep import Upkeep
 
 _SETTLING_SECONDS = 0.5
 
@@ -61,13 +61,13 @@ class TrainerRole:
     """One node: trains, sends, attests, and closes when the header does not within the grace.
 
     :ivar closer: the same account as the participant's
-    :ivar retention: of what this node stores
+    :ivar upkeep: of what this node stores
     :ivar sent: the updates of this process, in order
     """
 
     participant: Participant
     closer: Closer
-    retention: Retention
+    upkeep: Upkeep
     patience: Patience
     watcher: TrainerWatcher
     sent: list[Update] = field(default_factory=list)
@@ -78,8 +78,9 @@ class TrainerRole:
 
         :raises StoppedError: when a signal came between two steps, or while training
         """
-        federation = self.participant.federation
-        _stay(federation, self.retention, self.patience, lambda: self._step(once))
+        _stay(self.upkeep, self.patience, lambda: self._step(once))
+        if not once:
+            self.upkeep.finish(self.patience)
 
     def _step(self, once: bool) -> bool:
         """Tell whether there is more to do."""
@@ -145,12 +146,12 @@ class TrainerRole:
 class HeaderRole:
     """The header: rejects what is inadmissible, closes what is due.
 
-    :ivar retention: of what the header stores
+    :ivar upkeep: of what the header stores
     :ivar closed: the rounds that this process closed, in order
     """
 
     closer: Closer
-    retention: Retention
+    upkeep: Upkeep
     patience: Patience
     watcher: HeaderWatcher
     closed: list[Closed] = field(default_factory=list)
@@ -160,8 +161,9 @@ class HeaderRole:
 
         :raises StoppedError: when a signal came between two steps
         """
-        federation = self.closer.federation
-        _stay(federation, self.retention, self.patience, lambda: self._step(once))
+        _stay(self.upkeep, self.patience, lambda: self._step(once))
+        if not once:
+            self.upkeep.finish(self.patience)
 
     def _step(self, once: bool) -> bool:
         outcome = close(self.closer)
@@ -190,15 +192,12 @@ def _waiting_line(outcome: NotDue) -> str:
     )
 
 
-def _stay(
-    federation: Federation, retention: Retention, patience: Patience, step: Callable[[], bool]
-) -> None:
+def _stay(upkeep: Upkeep, patience: Patience, step: Callable[[], bool]) -> None:
     """Repeat a step with every block until it says that there is no more; then settle."""
-    more = True
+    federation, more = upkeep.federation, True
     while more:
         head, more = patience.until(lambda: _stepped(federation, step))
-        if retention.keep_rounds:
-            patience.until(lambda: retention.apply(read_timeline(federation.ledger)[1]))
+        patience.until(upkeep.turn)
         if more:
             patience.until(partial(patience.until_news, federation.ledger, head))
     while not patience.until(federation.ledger.settle):

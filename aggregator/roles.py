@@ -17,7 +17,7 @@ from fl_node.doctor.examination import quick_checks
 from fl_node.errors import DataError, LedgerError, ModelError
 from fl_node.federation import Federation, open_federation
 from fl_node.patience import Patience
-from fl_node.retention import Retention
+from fl_node.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from fl_node.training.local import Trainer
@@ -50,8 +50,8 @@ def trainer_role(
         test = load_test_data(settings.data, federation.plan, folder=home)
         closer = Closer(federation, lambda weights: trainer.evaluate(weights, test) if test else {})
         participant = Participant(number, federation, LastTrained(trainer), data)
-        retention = Retention(federation.store, settings.keep_rounds, watcher.say)
-        yield TrainerRole(participant, closer, retention, patience, watcher)
+        upkeep = Upkeep.of(federation, settings.keep_rounds, watcher.say)
+        yield TrainerRole(participant, closer, upkeep, patience, watcher)
 
 
 @contextmanager
@@ -65,8 +65,8 @@ def header_role(
     with _member(home, patience, watcher) as (settings, federation):
         evaluate = _evaluation(home, settings, federation, watcher) if measures else None
         closer = Closer(federation, evaluate or (lambda _weights: {}))
-        retention = Retention(federation.store, settings.keep_rounds, watcher.say)
-        yield HeaderRole(closer, retention, patience, watcher)
+        upkeep = Upkeep.of(federation, settings.keep_rounds, watcher.say)
+        yield HeaderRole(closer, upkeep, patience, watcher)
 
 
 @contextmanager

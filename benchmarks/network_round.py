@@ -38,11 +38,11 @@ from fl_node.members import read_members
 from fl_node.network import devnet
 from fl_node.patience import Patience
 from fl_node.plan import Plan
-from fl_node.retention import Retention
 from fl_node.rounds import Terms, global_metadata
 from fl_node.store.store import Pieces, Store
 from fl_node.training.last_trained import LastTrained
 from fl_node.training.participate import Participant
+from fl_node.upkeep import Upkeep
 from fl_node.weights import Weights
 
 PAPER_VALUES, NODES = 619_786, (1, 2)
@@ -146,12 +146,12 @@ def role(home: Path, address: str, node: int) -> None:
     with Patience(log) as patience:
         federation = open_federation(open_ledger(home, settings, signer), store)
         closer = Closer(federation, lambda _weights: {})
-        retention = Retention(store, 0, log)
+        upkeep = Upkeep.of(federation, 0, log)
         if node:
             member = Participant(node, federation, LastTrained(DrawingTrainer()), data=None)
-            TrainerRole(member, closer, retention, patience, Silent()).run()
+            TrainerRole(member, closer, upkeep, patience, Silent()).run()
         else:
-            HeaderRole(closer, retention, patience, Silent()).run()
+            HeaderRole(closer, upkeep, patience, Silent()).run()
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"event": "peak", "mebibytes": usage / 1024}), flush=True)
 

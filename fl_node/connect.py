@@ -95,9 +95,14 @@ def open_signer(folder: Path, settings: Settings, key: str = "keystore") -> "Sig
     return open_account(folder / getattr(settings, key), password)
 
 
-def threads_of(settings: Settings) -> int:
-    """Give the threads for TensorFlow: as set, else this node's share of the machine's cores."""
-    return settings.threads or max(1, _cores() // max(1, settings.local_nodes))
+def threads_of(settings: Settings) -> int | None:
+    """Give the threads for TensorFlow: as set, else this node's share of the machine's cores.
+
+    :returns: None where TensorFlow may take what it likes
+    """
+    if settings.threads or settings.local_nodes <= 1:
+        return settings.threads or None
+    return max(1, _cores() // settings.local_nodes)
 
 
 def _cores() -> int:

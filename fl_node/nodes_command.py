@@ -111,12 +111,12 @@ def nodes_vote(sealer: str, direction: str, folder: Path | None, as_json: bool) 
     from fl_node.growth.votes import vote, voters
     from fl_node.hosts import homes_of
     from fl_node.network.machine import own_host
-    from fl_node.network.sealers import sealer_address
 
     homes = homes_of(folder, None)
     hosts = voters(homes)
-    network = own_host(next(iter(homes.values())))[0]
-    address = checksum_address(sealer_address(network, sealer))
+    if not sealer.startswith("0x"):
+        sealer = own_host(next(iter(homes.values())))[0].host(sealer).sealer
+    address = checksum_address(sealer)
     decided = vote(hosts, address, seals=direction == "in", seconds=_VOTE_SECONDS)
     if as_json:
         print_json({"sealer": address, "seals": direction == "in", "decided": decided})

@@ -1,12 +1,16 @@
 """What the federation's contract does, whatever chain it lives on."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fl_node.cid import Cid
+from fl_node.errors import UnreachableError
 from fl_node.rounds import Global, Member, Reason, RoundState, Terms, Update
+
+_SETTLING_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,20 @@ class Ledger(ABC):
 
         :returns: whether all are so deep that none can be taken out any more
         """
+
+    def wait_settled(self, seconds: float = 60) -> None:
+        """Wait until own writes stay on the chain, as whoever ends or restarts a node must.
+
+        :raises UnreachableError: when they do not in time; they may still
+        """
+        deadline = time.monotonic() + seconds
+        while not self.settle():
+            if time.monotonic() > deadline:
+                raise UnreachableError(
+                    f"what was written is not settled within {seconds:.0f} s: see that most of the "
+                    "chain's sealers run and are connected, then try again"
+                )
+            time.sleep(_SETTLING_SECONDS)
 
     @abstractmethod
     def set_local_weight(self, update: Update) -> None:

@@ -50,6 +50,7 @@ def register(ledger: Ledger, node: int, account: str) -> bool:
     member = ledger.member(node)
     if member is None:
         ledger.register_node(node, account)
+        ledger.wait_settled()
         return True
     if member.account == account:
         return False
@@ -64,4 +65,5 @@ def revoke(ledger: Ledger, node: int) -> bool:
     if ledger.member(node) is None:
         return False
     ledger.remove_node(node)
+    ledger.wait_settled()
     return True

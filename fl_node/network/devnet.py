@@ -118,7 +118,8 @@ def _bring_up(folder: Path, nodes: int | None, geth_binary: Path, ipfs: Path, sa
         if not family(folder):
             network = _with_free_ports(folder, network, say)
     _write(folder, network, geth_binary)
-    say("starting the daemons")
+    if not processes(folder):
+        say("starting the daemons")
     programs = _programs(folder, network, geth_binary, ipfs)
     return Up(network, created, changed=supervise(folder, programs, facts(network)))
 

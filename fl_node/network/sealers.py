@@ -1,17 +1,14 @@
 """Who seals a Clique chain, and a sealer's vote about it (EIP-225), over its own local socket."""
 
 import json
-import re
 import socket
 from pathlib import Path
 from typing import Any
 
 from fl_node.canonical import parse_json
 from fl_node.errors import CanonicalError, DaemonError
-from fl_node.network.host import Network
 from fl_node.network.private import runtime_place
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 _SECONDS = 5.0
 _PIECE_BYTES = 65536
 
@@ -24,14 +21,6 @@ def sealers_of(folder: Path, host: str) -> tuple[str, ...]:
     :raises DaemonError: when Geth does not answer
     """
     return tuple(_ask(folder, host, "clique_getSigners"))
-
-
-def sealer_address(network: Network, said: str) -> str:
-    """Give a sealer's address, which is said as such or by its host's name.
-
-    :raises NetworkError: when it is neither
-    """
-    return said if _ADDRESS.match(said) else network.host(said).sealer
 
 
 def vote(folder: Path, host: str, sealer: str, *, seals: bool) -> None:

@@ -12,8 +12,8 @@ from aggregator.resident import HeaderRole, TrainerRole
 from aggregator.restore import restore_latest
 from fl_node.errors import DisputeError, StoppedError
 from fl_node.patience import Patience
-from fl_node.retention import Retention
 from fl_node.rounds import Terms, global_metadata
+from fl_node.upkeep import Upkeep
 from fl_node.weights import Weights
 from tests.small_federation import SmallFederation, evaluated, silent, small_federation
 
@@ -56,13 +56,13 @@ class Passing(Patience):
 
 def trainer(small: SmallFederation, node: int, *acts) -> TrainerRole:
     closer = small.closer(f"node {node}")
-    retention = Retention(small.store, 0, silent)
-    return TrainerRole(small.participant(node), closer, retention, Passing(small, *acts), Watcher())
+    upkeep = Upkeep.of(small.view(f"node {node}"), 0, silent)
+    return TrainerRole(small.participant(node), closer, upkeep, Passing(small, *acts), Watcher())
 
 
 def header(small: SmallFederation, *acts, keep_rounds: int = 0) -> HeaderRole:
-    retention = Retention(small.store, keep_rounds, silent)
-    return HeaderRole(small.closer(), retention, Passing(small, *acts), Watcher())
+    upkeep = Upkeep.of(small.view("header"), keep_rounds, silent)
+    return HeaderRole(small.closer(), upkeep, Passing(small, *acts), Watcher())
 
 
 @pytest.fixture

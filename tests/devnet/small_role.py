@@ -15,8 +15,8 @@ from fl_node.config import load_settings
 from fl_node.connect import open_ledger, open_signer, open_store
 from fl_node.federation import open_federation
 from fl_node.patience import Patience
-from fl_node.retention import Retention
 from fl_node.training.participate import Participant
+from fl_node.upkeep import Upkeep
 from tests.small_federation import SmallTrainer, evaluated
 
 TRAINING_SECONDS = 0.4
@@ -64,12 +64,12 @@ def main(home: Path, address: str, node: int) -> None:
         store = open_store(home, settings)
         federation = patience.until(lambda: open_federation(ledger, store))
         closer = Closer(federation, evaluated)
-        retention = Retention(store, settings.keep_rounds, say)
+        upkeep = Upkeep.of(federation, settings.keep_rounds, say)
         if node:
             participant = Participant(node, federation, SlowTrainer(), data=None)
-            TrainerRole(participant, closer, retention, patience, Told()).run()
+            TrainerRole(participant, closer, upkeep, patience, Told()).run()
         else:
-            HeaderRole(closer, retention, patience, Told()).run()
+            HeaderRole(closer, upkeep, patience, Told()).run()
     say("done")
 
 

@@ -141,7 +141,7 @@ def test_a_part_of_a_file_is_not_held(swarm, tmp_path):
     taker = IpfsStore(two.api, tmp_path / "two")
     assert has_block(two, cid)
     assert not taker.holds(cid)
-    with pytest.raises(UnavailableError, match=str(cid)):
+    with pytest.raises(StoreUnreachableError, match=str(cid)):
         taker.fetch(cid, max_bytes=len(content), timeout_seconds=1)
     one.start()
     assert taker.read(cid, max_bytes=len(content), timeout_seconds=30) == content
