@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from fl_node.chain.ledger import LedgerEvent
 from fl_node.cid import Cid
-from fl_node.errors import FlnodeError, StoreError, StoreUnreachableError
+from fl_node.errors import ReportError, StoreError, StoreUnreachableError
 from fl_node.federation import MAX_PLAN_BYTES
 from fl_node.plan import Plan
 from fl_node.report import Report
@@ -77,5 +77,5 @@ def _state(report: Cid, store: Store) -> Cid | None:
         return Report.decode(content).recomputable.state
     except StoreUnreachableError:
         raise
-    except (StoreError, FlnodeError):  # an audit says so
+    except (StoreError, ReportError):  # an audit says so
         return None
