@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import rlp
 from eth.vm.forks import LondonVM
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -147,7 +146,7 @@ class EmbeddedChain(Connection):
     def header(self, number: int) -> Header:
         """Give a block's header."""
         header = self._backend.chain.get_canonical_block_header_by_number(number)
-        return Header(tuple(rlp.decode(rlp.encode(header))))
+        return Header(tuple(header.serialize(header)))
 
     def body(self, number: int) -> Body:
         """Give a block's transactions and receipts."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from web3.exceptions import BadResponseFormat
 
-from fl_node.chain.header import Header
+from fl_node.chain.header import Header, whole_bytes
 from fl_node.chain.proof import Log, encode_receipt, header_hash
 from fl_node.errors import ProofError
 
@@ -75,5 +75,4 @@ def to_bytes(text: str) -> bytes:
 def _field(name: str, text: str) -> bytes:
     if _FIELDS[name] == _BYTES:
         return to_bytes(text)
-    value = int(text, 16)
-    return value.to_bytes((value.bit_length() + 7) // 8)
+    return whole_bytes(int(text, 16))
