@@ -43,12 +43,28 @@ def status(folder: Path, as_json: bool, watch: bool) -> None:
         print_json(_status_document(found)) if as_json else _print_status(found)
         return
     while True:
-        found = status_of(connect(folder)[1])
+        seen = _status_or_reason(folder)
         click.clear()
-        _print_status(found)
-        if found.complete:
-            return
+        if isinstance(seen, str):
+            click.echo(f"waiting: {seen}")
+        else:
+            _print_status(seen)
+            if seen.complete:
+                return
         time.sleep(_WATCH_SECONDS)
+
+
+def _status_or_reason(folder: Path | None) -> "Status | str":
+    """Give the status, or say what is not there yet."""
+    from fl_node.connect import connect
+    from fl_node.errors import NoFederationError
+    from fl_node.patience import PASSES
+    from fl_node.status import status_of
+
+    try:
+        return status_of(connect(folder)[1])
+    except (NoFederationError, *PASSES) as error:
+        return str(error)
 
 
 @click.command(

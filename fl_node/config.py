@@ -58,11 +58,12 @@ class Settings:
 def settings_folder(folder: Path | None, host: str) -> Path:
     """Find the folder of a host's settings: one that has them itself, or a network's part of it.
 
-    :param folder: as the user named it; None looks here, then in the network that `make devnet`
-        makes here
+    :param folder: as the user named it; None is the current one. Then the network is looked at
+        that `make devnet` makes in it
     :param host: such as ``header`` or ``node-1``
     """
-    places = [folder] if folder is not None else [Path(), Path(DEVNET)]
+    named = folder or Path()
+    places = [named, named / DEVNET]
     candidates = [found for place in places for found in (place, place / host)]
     return next((found for found in candidates if (found / FILE_NAME).is_file()), candidates[0])
 
@@ -115,7 +116,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_bytes().decode())
     except FileNotFoundError as error:
         raise SettingsError(
-            f"no federation here: {path.absolute()} does not exist; name its folder with --folder"
+            f"no federation here: {path.absolute()} does not exist; name its folder with --folder, "
+            "or make a network with flnode devnet up"
         ) from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}") from error

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fl_node.chain.ledger import Ledger
-from fl_node.config import Settings, load_settings, settings_folder
-from fl_node.errors import SettingsError
+from fl_node.config import FILE_NAME, Settings, load_settings, settings_folder
+from fl_node.errors import NetworkError, NoFederationError, SettingsError
 from fl_node.federation import Federation, open_federation
 from fl_node.store.directory import DirectoryStore
 from fl_node.store.store import Store
@@ -41,7 +41,7 @@ def open_ledger(folder: Path, settings: Settings, signer: "Signer | None" = None
     from fl_node.chain.ethereum import EthereumLedger
 
     if not settings.federation:
-        raise SettingsError(
+        raise NoFederationError(
             f"{folder} belongs to no federation yet: flnode deploy PLAN.toml makes one, "
             "flnode join ADDRESS enters one"
         )
@@ -53,7 +53,9 @@ def open_chain(folder: Path, settings: Settings) -> "Connection":
     if settings.chain.startswith(_URLS):
         from fl_node.chain.rpc import RpcConnection
 
-        return RpcConnection(settings.chain)
+        connection = RpcConnection(settings.chain)
+        _require_own_network(folder, settings, connection)
+        return connection
     path = settings.chain.removeprefix(EMBEDDED)
     if path in {settings.chain, ""}:
         raise SettingsError(
@@ -63,6 +65,26 @@ def open_chain(folder: Path, settings: Settings) -> "Connection":
     from fl_node.chain.embedded import EmbeddedChain
 
     return EmbeddedChain.load(folder / path)
+
+
+def _require_own_network(folder: Path, settings: Settings, connection: "Connection") -> None:
+    """Refuse a node of another network: what is written for this one would mean nothing there.
+
+    :raises NetworkError: naming both chains
+    """
+    from fl_node.chain.web3_errors import web3_errors
+    from fl_node.network.host import NETWORK_FILE, load_network
+
+    if not (folder / NETWORK_FILE).is_file():
+        return
+    expected = load_network(folder).chain_id
+    with web3_errors("its id"):
+        found = connection.chain_id
+    if found != expected:
+        raise NetworkError(
+            f"the node at {settings.chain} is on chain {found}, the network of {folder} has "
+            f"{expected}: start this host's own daemons, or correct 'chain' in its {FILE_NAME}"
+        )
 
 
 def open_store(folder: Path, settings: Settings) -> Store:

@@ -36,6 +36,14 @@ class DataError(FlnodeError):
     """Training data that cannot be used."""
 
 
+class UserCodeError(FlnodeError):
+    """A user's own model or data function that raised something."""
+
+
+class NoFederationError(SettingsError):
+    """Settings that name no federation yet."""
+
+
 class ModelError(FlnodeError):
     """A model that cannot be rebuilt from a plan, or may not be."""
 

@@ -16,7 +16,7 @@ from fl_node.errors import (
 
 _Result = TypeVar("_Result")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_PASSES = (UnreachableError, StoreUnreachableError, UnavailableError)
+PASSES = (UnreachableError, StoreUnreachableError, UnavailableError)
 _PAUSE_SECONDS = 0.05
 _AWAY_SECONDS = 0.5
 _LOOK_SECONDS = 1  # deadlines pass without a block, too
@@ -73,7 +73,7 @@ class Patience:
             self.check()
             try:
                 return attempt()
-            except _PASSES as error:
+            except PASSES as error:
                 self.waits_for(str(error))
                 self.pause(_AWAY_SECONDS)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fl_node.config import FILE_NAME, Settings, load_settings, save_settings
+from fl_node.config import FILE_NAME, Settings, load_settings, save_settings, settings_folder
 from fl_node.errors import SettingsError
 
 WHOLE = {"chain": "embedded:c", "store": "directory:s"}
@@ -167,3 +167,18 @@ def test_a_folder_that_is_not_there_is_an_error_of_one_line(tmp_path):
     with pytest.raises(SettingsError, match=r"cannot write .*No such file") as caught:
         save_settings(tmp_path / "none", Settings("a", "b", "c"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["", "node-1", "devnet/node-1"])
+def test_a_hosts_settings_are_found_in_its_folder_its_network_or_the_devnet(
+    tmp_path, monkeypatch, place
+):
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    written(tmp_path / place, "")
+    assert settings_folder(tmp_path, "node-1") == tmp_path / place
+    monkeypatch.chdir(tmp_path)
+    assert settings_folder(None, "node-1").resolve() == tmp_path / place
+
+
+def test_where_there_are_no_settings_the_folder_itself_is_named(tmp_path):
+    assert settings_folder(tmp_path, "header") == tmp_path

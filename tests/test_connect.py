@@ -1,13 +1,19 @@
 """From a folder's settings to its federation."""
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from fl_node.chain.embedded import embedded_account
 from fl_node.config import Settings, save_settings
-from fl_node.connect import connect, open_ledger, open_store
-from fl_node.errors import LedgerError, SettingsError, UnavailableError
+from fl_node.connect import connect, open_chain, open_ledger, open_store
+from fl_node.errors import LedgerError, NetworkError, SettingsError, UnavailableError
+from fl_node.network.host import Network, save_network
 from fl_node.store.directory import DirectoryStore
 from tests.small_federation import small_federation
 
@@ -100,3 +106,42 @@ def test_the_environment_goes_before_the_file(federation, settings, monkeypatch)
     save_settings(federation.folder, replace(settings, store="directory:none"))
     monkeypatch.setenv("FLNODE_STORE", "directory:store")
     assert connect(federation.folder)[0].store == "directory:store"
+
+
+def test_a_node_of_another_network_is_refused(tmp_path):
+    """The usual ports may belong to somebody else's network."""
+    with node_on_chain(7) as url:
+        settings = Settings(url, "directory:store")
+        assert open_chain(tmp_path, settings).chain_id == 7
+        for expected in (7, 8):
+            save_network(tmp_path, Network(expected, 1, "0xo", (), "", ()))
+            if expected == 7:
+                open_chain(tmp_path, settings)
+        with pytest.raises(NetworkError, match=r"is on chain 7, the network of .* has 8"):
+            open_chain(tmp_path, settings)
+
+
+@contextmanager
+def node_on_chain(chain_id: int) -> Iterator[str]:
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            document = {"jsonrpc": "2.0", "id": asked["id"], "result": hex(chain_id)}
+            content = json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            return None
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

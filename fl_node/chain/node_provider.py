@@ -101,7 +101,7 @@ class NodeProvider(JSONBaseProvider):
             yield piece
 
     def _away(self, reason: str) -> ConnectionError:
-        return ConnectionError(f"{self._place}: {reason}; see that the node runs")
+        return ConnectionError(f"{self._place}: {reason}; see that the node runs: flnode doctor")
 
     def _no_node(self, behaviour: str) -> BadResponseFormat:
         return BadResponseFormat(f"{self._place} {behaviour}: see that the URL is that of a node")

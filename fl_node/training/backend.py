@@ -18,8 +18,7 @@ def start_backend(threads: int | None = None) -> Any:
     :param threads: None keeps what was set before, or takes every core this process may use
     :raises SettingsError: when TensorFlow runs already with other settings
     """
-    _choose_backend()
-    with _quiet_start():
+    with quiet_start():
         import tensorflow as tf
 
     try:
@@ -35,11 +34,15 @@ def start_backend(threads: int | None = None) -> Any:
 
 
 @contextmanager
-def _quiet_start() -> Iterator[None]:
+def quiet_start() -> Iterator[None]:
     """Keep what TensorFlow's libraries write while they are loaded; show it if that fails.
 
-    They write to file descriptor 2 before any setting of theirs can keep them from it.
+    They write to file descriptor 2 before any setting of theirs can keep them from it. A user's own
+    code may be the first that loads them.
+
+    :raises SettingsError: when Keras runs already on another backend
     """
+    _choose_backend()
     if "tensorflow" in sys.modules:
         yield
         return

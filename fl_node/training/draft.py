@@ -31,7 +31,7 @@ from fl_node.training.models import (
     weights_of,
 )
 from fl_node.training.plan_file import PlanFile, parse_plan_file
-from fl_node.training.references import is_reference, load_function
+from fl_node.training.references import is_reference, load_function, users_code
 from fl_node.weights import Weights
 
 PAPER_MODEL = "cnn"
@@ -107,7 +107,8 @@ def _own_model(reference: object, folder: Path) -> Any:
             f"found {reference!r}"
         )
     function = paper_cnn if reference == PAPER_MODEL else load_function(str(reference), folder)
-    model = function()
+    with users_code(str(reference)):
+        model = function()
     if not isinstance(model, keras.Model):
         found = type(model).__name__
         raise ModelError(f"{reference} should return a Keras model, found {found}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fl_node.errors import DataError
 from fl_node.training.dataset import Dataset
-from fl_node.training.references import find_function, load_function
+from fl_node.training.references import find_function, load_function, users_code
 
 TEST = "test"
 Arrays = Mapping[str, NDArray[Any]]
@@ -29,14 +29,20 @@ def from_function(
     :raises SettingsError: when there is no such function
     """
     function = load_function(reference, folder)
-    return _dataset(reference, function(**_accepted(function, node, nodes)), names)
+    with users_code(reference):
+        returned = function(**_accepted(function, node, nodes))
+    return _dataset(reference, returned, names)
 
 
 def test_from_function(reference: str, folder: Path, names: tuple[str, ...]) -> Dataset | None:
     """Call ``test_NAME`` beside the function ``NAME``, if there is one, without arguments."""
     where, _, name = reference.rpartition(":")
     function = find_function(f"{where}:{TEST}_{name}", folder)
-    return None if function is None else _dataset(f"{where}:{TEST}_{name}", function(), names)
+    if function is None:
+        return None
+    with users_code(f"{where}:{TEST}_{name}"):
+        returned = function()
+    return _dataset(f"{where}:{TEST}_{name}", returned, names)
 
 
 def from_files(path: Path, names: tuple[str, ...]) -> Dataset:

@@ -3,12 +3,14 @@
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fl_node.errors import SettingsError
+from fl_node.errors import FlnodeError, SettingsError, UserCodeError
+from fl_node.training.backend import quiet_start
 
 
 def is_reference(text: str) -> bool:
@@ -41,6 +43,25 @@ def load_function(text: str, folder: Path) -> Callable[..., Any]:
     return function
 
 
+@contextmanager
+def users_code(reference: str) -> Iterator[None]:
+    """Make whatever a user's own code raises one line that says where.
+
+    :raises UserCodeError: from the user's exception
+    """
+    try:
+        yield
+    except FlnodeError:
+        raise
+    except Exception as error:  # anything may come out of code that is not ours
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name} line {frame.lineno}"
+        raise UserCodeError(
+            f"{reference} raised {type(error).__name__}: {error} ({place}); flnode --debug shows "
+            "how it came to that"
+        ) from error
+
+
 def find_function(text: str, folder: Path) -> Callable[..., Any] | None:
     """As :func:`load_function`, but give None when only the function is missing."""
     where, _, name = text.rpartition(":")
@@ -53,7 +74,7 @@ def find_function(text: str, folder: Path) -> Callable[..., Any] | None:
 def _module(where: str, folder: Path) -> Any:
     if where.endswith(".py"):
         return _module_of_file(_file(where, folder))
-    with _importable(folder, Path.cwd()):
+    with users_code(where), _importable(folder, Path.cwd()), quiet_start():
         try:
             return importlib.import_module(where)
         except ModuleNotFoundError as error:
@@ -70,7 +91,7 @@ def _module_of_file(path: Path) -> Any:
         if spec is None or spec.loader is None:
             raise SettingsError(f"{path} is no Python file")
         module = importlib.util.module_from_spec(spec)
-        with _importable(path.parent):
+        with users_code(path.name), _importable(path.parent), quiet_start():
             spec.loader.exec_module(module)
         sys.modules[name] = module
     return sys.modules[name]

@@ -32,7 +32,10 @@ def shard_indices(
     :raises DataError: for an unknown partition, a node out of range, or more shards than samples
     """
     if not 1 <= node <= nodes:
-        raise DataError(f"the data set is cut into nodes 1 to {nodes}, found node {node}")
+        raise DataError(
+            f"the data set is cut into nodes 1 to {nodes}, found node {node}: give it data of its "
+            f"own in flnode.toml, or let the owner do flnode nodes remove {node} --reopen"
+        )
     check_cut(partition, nodes, len(labels))
     cut, _ = _cut_of(partition, nodes)
     return np.sort(cut(labels, nodes, node, seed))

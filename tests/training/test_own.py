@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fl_node.errors import DataError, SettingsError
+from fl_node.errors import DataError, SettingsError, UserCodeError
 from fl_node.training.data import load_data, load_test_data
 from tests.training.small_models import draft_of
 
@@ -179,3 +179,20 @@ def test_files_that_do_not_fit_together_are_refused(plan, tmp_path) -> None:
     np.savez(tmp_path / "b.npz", x=X.reshape(6, 2, 1), y=Y)
     with pytest.raises(DataError, match="do not fit together"):
         load_data(str(tmp_path), plan, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def load(): return 1 / 0", "mine.py:load raised ZeroDivisionError: division by zero"),
+        ("raise OSError('no such table')", "mine.py raised OSError: no such table"),
+        ("import nothing_like_that", "mine.py raised ModuleNotFoundError: No module named"),
+    ],
+)
+def test_what_a_users_code_raises_is_one_line_that_says_where(plan, tmp_path, text, told) -> None:
+    source = written(tmp_path, text)
+    with pytest.raises(UserCodeError) as caught:
+        load_data(source, plan, 1, folder=tmp_path)
+    assert str(caught.value).startswith(told)
+    assert "(mine.py line 2)" in str(caught.value)
+    assert "\n" not in str(caught.value)
