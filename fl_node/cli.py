@@ -13,6 +13,7 @@ COMMANDS = {
     "aggregate": "aggregator.roles_command:aggregate",
     "audit": "aggregator.command:audit",
     "backup": "fl_node.host_command:backup",
+    "bundle": "aggregator.command:bundle",
     "demo": "aggregator.command:demo",
     "deploy": "aggregator.roles_command:deploy",
     "devnet": "fl_node.network.command:devnet",
