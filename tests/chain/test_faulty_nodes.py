@@ -137,7 +137,7 @@ def test_where_nobody_listens_the_line_says_so_and_names_the_node():
         EthereumLedger(RpcConnection(f"http://127.0.0.1:{port}"), address("node 5"))
     assert str(caught.value) == (
         f"its id was asked of the chain, found: 127.0.0.1:{port}: Connection refused; see that the "
-        "node runs"
+        "node runs: flnode doctor"
     )
 
 
