@@ -9,7 +9,12 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
 from web3.contract.contract import ContractConstructor, ContractFunction
-from web3.exceptions import BadResponseFormat, TransactionNotFound, Web3RPCError
+from web3.exceptions import (
+    BadResponseFormat,
+    TransactionIndexingInProgress,
+    TransactionNotFound,
+    Web3RPCError,
+)
 from web3.types import Nonce, TxParams, TxReceipt, Wei
 
 from fl_node.chain.connection import Connection
@@ -120,7 +125,7 @@ def find_receipt(connection: Connection, sent: Sent) -> TxReceipt | None:
     """
     try:
         receipt = connection.web3.eth.get_transaction_receipt(sent.hash)
-    except TransactionNotFound:
+    except (TransactionNotFound, TransactionIndexingInProgress):  # the latter after a start
         return None
     if receipt["transactionHash"] != sent.hash:
         raise BadResponseFormat(f"another receipt than that of {sent.hash.to_0x_hex()}")

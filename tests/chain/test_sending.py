@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from web3.exceptions import TransactionIndexingInProgress
 
 from fl_node.chain import transaction
 from fl_node.chain.embedded import embedded_account
@@ -230,3 +231,20 @@ def test_a_creation_that_only_mining_showed_to_be_refused_has_its_name(blind):
     with pytest.raises(RevertedError) as caught:
         deployed(blind.connection, blind.wait, bad)
     assert caught.value.name == "BadTerms"
+
+
+def test_a_node_that_is_indexing_has_the_receipt_later(own_anvil, scene, monkeypatch):
+    """Geth says so for a moment after it has been started."""
+    eth, asked = scene.connection.web3.eth, []
+    plain = eth.get_transaction_receipt
+
+    def indexing_at_first(transaction_hash):
+        asked.append(transaction_hash)
+        if len(asked) < 3:
+            raise TransactionIndexingInProgress("transaction indexing is in progress")
+        return plain(transaction_hash)
+
+    monkeypatch.setattr(eth, "get_transaction_receipt", indexing_at_first)
+    scene.ledger("owner").register_node(3, address("node 3"))
+    assert len(asked) == 3
+    assert scene.ledger(None).member(3).account == address("node 3")
