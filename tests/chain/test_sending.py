@@ -233,8 +233,10 @@ def test_a_creation_that_only_mining_showed_to_be_refused_has_its_name(blind):
     assert caught.value.name == "BadTerms"
 
 
-def test_a_node_that_is_indexing_has_the_receipt_later(own_anvil, scene, monkeypatch):
+def test_a_node_that_is_indexing_has_the_receipt_later(anvil, monkeypatch):
     """Geth says so for a moment after it has been started."""
+    scene = deployed(anvil.connection(), anvil.wait)
+    scene.start()
     eth, asked = scene.connection.web3.eth, []
     plain = eth.get_transaction_receipt
 
