@@ -27,7 +27,7 @@ from fl_node.network.host import load_network, save_network
 from fl_node.network.sealers import sealers_of
 from fl_node.network.supervision import processes
 from fl_node.rounds import Terms
-from tests.devnet.story import deploy_small
+from tests.devnet.story import deploy_small, wait_until
 from tests.network.networks import host as made_up_host
 
 pytestmark = pytest.mark.slow
@@ -109,7 +109,7 @@ def open_key(home, network):
 
 CHAIN_DEPENDENTS = {"genesis", "peers", "sync", "sealing", "contract", "funded", "clock"}
 TAMPERED = {
-    "another chain id": (said(chain_id=7), {"genesis"}, {"peers"}),
+    "another chain id": (said(chain_id=7), {"chain"}, CHAIN_DEPENDENTS),
     "other sealers": (said(sealers=(NOBODY,)), {"genesis"}, {"peers"}),
     "a host that is away": (another_host, {"peers", "swarm"}, set()),
     "no geth": (change(chain="http://127.0.0.1:9"), {"chain"}, CHAIN_DEPENDENTS),
@@ -186,7 +186,7 @@ def test_a_backup_of_a_host_that_runs_brings_back_its_chain_store_and_keys(folde
     done = back_up(home, tmp_path / "node-1.tar", lines.append)
     assert (done.stopped, done.manifest.host) == (True, "node-1")
     assert lines[0].startswith("stopping all daemons of ")
-    assert all(each.state == "RUNNING" for each in processes(folder))
+    wait_until(lambda: {each.state for each in processes(folder)} == {"RUNNING"}, "all run again")
     devnet.down(folder)
     home.rename(tmp_path / "lost")
     restore(tmp_path / "node-1.tar", home)
