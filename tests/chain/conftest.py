@@ -56,8 +56,13 @@ def through(anvil: Anvil, proxy: Proxy) -> Scene:
 @pytest.fixture
 def impatient(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Wait moments instead of seconds; the proxy is honest again afterwards."""
-    monkeypatch.setattr(node_provider, "_ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(node_provider, "_FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(transaction, "_MINED_SECONDS", 0.3)
     yield
     proxy.trick = honest
+
+
+@pytest.fixture
+def hasty(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a second for an answer, too."""
+    monkeypatch.setattr(node_provider, "_ANSWER_SECONDS", 1.0)

@@ -79,7 +79,7 @@ def closed_midway(exchange: Exchange) -> None:
 
 
 def delayed(exchange: Exchange) -> None:
-    time.sleep(1)
+    time.sleep(2.5)
     exchange.close()
 
 
@@ -89,7 +89,7 @@ def dripping(exchange: Exchange) -> None:
     for _ in range(60):
         exchange.handler.wfile.write(b" ")
         exchange.handler.wfile.flush()
-        time.sleep(0.02)
+        time.sleep(0.04)
     exchange.close()
 
 
