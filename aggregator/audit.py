@@ -10,7 +10,6 @@ from fl_node.chain.timeline import Closing, RoundLog, Timeline, read_events, tim
 from fl_node.errors import (
     ReportError,
     StoreError,
-    StoreUnreachableError,
     StrategyError,
     WeightsError,
 )
@@ -149,8 +148,6 @@ def _audit_round(
 def _judged(federation: Federation, timeline: Timeline, update: Update) -> Weights | Refusal:
     try:
         return judge(federation, timeline, update)
-    except StoreUnreachableError:  # the auditor's own store says nothing about anybody
-        raise
     except (StoreError, WeightsError) as error:  # its base, mostly
         return Refusal(Reason.UNAVAILABLE, f"trained from global {update.base}: {error}")
 
@@ -175,8 +172,6 @@ def _about_closing(
 ) -> list[Finding]:
     try:
         expected = recompute(federation, timeline, log, admitted).recomputable
-    except StoreUnreachableError:  # the auditor's own store says nothing about anybody
-        raise
     except (StoreError, WeightsError, StrategyError, ReportError) as error:
         return [Finding(log.number, None, "not-recomputable", str(error))]
     findings = []
@@ -194,8 +189,6 @@ def _wrong_report(federation: Federation, closing: Closing, expected: Recomputab
         return "the round was closed without a report"
     try:
         found = Report.decode(federation.small(closing.model.report)).recomputable
-    except StoreUnreachableError:  # the auditor's own store says nothing about anybody
-        raise
     except (StoreError, ReportError) as error:
         return str(error)
     for each in fields(Recomputable):

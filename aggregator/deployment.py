@@ -1,6 +1,5 @@
 """Deploying a federation on a network: publish, create, tell the hosts that are on this machine."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +9,10 @@ from fl_node.chain.timeline import read_timeline
 from fl_node.config import FILE_NAME, Settings, load_settings, save_settings
 from fl_node.connect import open_chain, open_ledger, open_signer, open_store
 from fl_node.errors import SettingsError
+from fl_node.hosts import homes_of
 from fl_node.members import Members
+from fl_node.network.host import holds_network
 from fl_node.training.draft import Draft
-
-NETWORK_FILE = "network.json"
 
 
 def require_finished(home: Path, settings: Settings) -> None:
@@ -65,10 +64,7 @@ def _told(folder: Path, ledger: Ledger, draft: Draft) -> Path:
     return folder / FILE_NAME
 
 
-def _hosts_here(home: Path) -> Iterator[Path]:
+def _hosts_here(home: Path) -> list[Path]:
     """Give the host folders of the network that this one is part of, or just this one."""
     network = home.resolve().parent
-    if not (network / NETWORK_FILE).is_file():
-        yield home
-        return
-    yield from (found.parent for found in sorted(network.glob(f"*/{FILE_NAME}")))
+    return list(homes_of(network, None).values()) if holds_network(network) else [home]

@@ -10,7 +10,6 @@ from fl_node.chain.timeline import RoundLog, Timeline
 from fl_node.errors import (
     ReportError,
     StoreError,
-    StoreUnreachableError,
     StrategyError,
     WeightsError,
 )
@@ -139,8 +138,6 @@ def _state_before(federation: Federation, timeline: Timeline, log: RoundLog) -> 
         return None
     try:
         return _reported_state(federation, timeline.model(previous.number))
-    except StoreUnreachableError:
-        raise
     except (StoreError, ReportError, WeightsError):
         return _recomputed_state(federation, timeline, previous)
 

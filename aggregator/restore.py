@@ -2,7 +2,7 @@
 
 from aggregator.recompute import recompute_recorded
 from fl_node.chain.timeline import read_timeline
-from fl_node.errors import StoreError, StoreUnreachableError, StrategyError, WeightsError
+from fl_node.errors import StoreError, StrategyError, WeightsError
 from fl_node.federation import Federation
 
 
@@ -17,8 +17,6 @@ def restore_latest(federation: Federation) -> bool:
         return False
     try:
         found = recompute_recorded(federation, timeline, log).weights
-    except StoreUnreachableError:
-        raise
     except (StoreError, StrategyError, WeightsError):
         return False
     return federation.store.put(found.pieces()) == log.closing.model.weights

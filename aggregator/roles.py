@@ -100,11 +100,10 @@ def _joined(home: Path, patience: Patience) -> Settings:
 
 def _own_number(federation: Federation) -> int:
     account = federation.ledger.account
-    members = read_timeline(federation.ledger)[1].members
-    found = [node for node, member in members.items() if member == account]
-    if not found:
+    found = read_timeline(federation.ledger)[1].node_of(account)
+    if found is None:
         raise LedgerError(f"{account} is no node of this federation: ask its owner to register it")
-    return found[0]
+    return found
 
 
 def _evaluation(

@@ -41,8 +41,8 @@ def deploy(
     """Publish a plan and its initial model, create the contract, register the nodes."""
     from aggregator.deployment import deploy_federation, require_finished
     from fl_node.config import load_settings, settings_folder
-    from fl_node.connect import HEADER
     from fl_node.members import read_members
+    from fl_node.network.host import HEADER
     from fl_node.training.draft import read_draft
 
     home = settings_folder(folder, HEADER)
@@ -128,7 +128,7 @@ def aggregate(folder: Path | None, as_json: bool, once: bool, no_evaluate: bool)
     """
     from aggregator.roles import header_role
     from fl_node.config import settings_folder
-    from fl_node.connect import HEADER
+    from fl_node.network.host import HEADER
 
     home = settings_folder(folder, HEADER)
     with (

@@ -1,13 +1,14 @@
 """From a node's settings to its ledger and its store."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fl_node.chain.ledger import Ledger
 from fl_node.config import FILE_NAME, Settings, load_settings, settings_folder
+from fl_node.cores import available_cores
 from fl_node.errors import NetworkError, NoFederationError, SettingsError
 from fl_node.federation import Federation, open_federation
+from fl_node.network.host import HEADER, holds_network, load_network
 from fl_node.store.directory import DirectoryStore
 from fl_node.store.store import Store
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from fl_node.chain.accounts import Signer
     from fl_node.chain.connection import Connection
 
-HEADER = "header"
 EMBEDDED, DIRECTORY, IPFS = "embedded:", "directory:", "ipfs:"
 _URLS = ("http://", "https://")
 _CACHE = "cache"
@@ -73,9 +73,8 @@ def _require_own_network(folder: Path, settings: Settings, connection: "Connecti
     :raises NetworkError: naming both chains
     """
     from fl_node.chain.web3_errors import web3_errors
-    from fl_node.network.host import NETWORK_FILE, load_network
 
-    if not (folder / NETWORK_FILE).is_file():
+    if not holds_network(folder):
         return
     expected = load_network(folder).chain_id
     with web3_errors("its id"):
@@ -124,11 +123,7 @@ def threads_of(settings: Settings) -> int | None:
     """
     if settings.threads or settings.local_nodes <= 1:
         return settings.threads or None
-    return max(1, _cores() // settings.local_nodes)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, available_cores() // settings.local_nodes)
 
 
 def _ipfs(address: str, folder: Path) -> Store:

@@ -56,8 +56,11 @@ class StoreError(FlnodeError):
     """A store that cannot do what was asked."""
 
 
-class StoreUnreachableError(StoreError):
-    """A store whose daemon does not answer, for now."""
+class StoreUnreachableError(FlnodeError):
+    """A store whose daemon does not answer, for now.
+
+    No `StoreError`: it says nothing about the bytes that were asked for, nor about who sent them.
+    """
 
 
 class UnavailableError(StoreError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fl_node.options import counted, examples, print_json, with_folder, with_json
+from fl_node.options import counted, examples, print_json, say, with_folder, with_json
 
 if TYPE_CHECKING:
     from fl_node.doctor.check import Check
@@ -151,7 +151,7 @@ def backup(file: Path, folder: Path | None, host: str | None, as_json: bool) -> 
     """
     from fl_node.backup.host import back_up
 
-    done = back_up(_only_home(folder, host), file, _say)
+    done = back_up(_only_home(folder, host), file, say)
     if as_json:
         print_json(
             {
@@ -208,10 +208,6 @@ def _only_home(folder: Path | None, host: str | None) -> Path:
     if len(homes) > 1:
         raise click.UsageError(f"name one of these with --host: {', '.join(homes)}")
     return next(iter(homes.values()))
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @click.group(epilog=examples("flnode keys new node-3.json"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fl_node.options import examples, print_json, with_folder, with_json
+from fl_node.options import examples, print_json, say, with_folder, with_json
 
 _VOTE_SECONDS = 30.0
 _WEI_PER_ETHER = 10**18
@@ -39,7 +39,7 @@ def nodes_add(
     """
     from fl_node.growth.nodes import add_node, number_of
 
-    done = add_node(_owners_home(folder), number_of(node), account, address, _say)
+    done = add_node(_owners_home(folder), number_of(node), account, address, say)
     if as_json:
         print_json(
             {
@@ -73,7 +73,7 @@ def nodes_remove(node: str, reopen: bool, folder: Path | None, as_json: bool) ->
     """
     from fl_node.growth.nodes import number_of, remove_node
 
-    done = remove_node(_owners_home(folder), number_of(node), _say, reopen=reopen)
+    done = remove_node(_owners_home(folder), number_of(node), say, reopen=reopen)
     if as_json:
         print_json(
             {
@@ -127,7 +127,7 @@ def nodes_vote(sealer: str, direction: str, folder: Path | None, as_json: bool) 
 
 def _owners_home(folder: Path | None) -> Path:
     from fl_node.config import settings_folder
-    from fl_node.connect import HEADER
+    from fl_node.network.host import HEADER
 
     return settings_folder(folder, HEADER)
 
@@ -139,7 +139,3 @@ def _registration(now: bool) -> str:
 def _print_steps(steps: tuple[str, ...]) -> None:
     for number, step in enumerate(steps, 1):
         click.echo(f"{number}. {step}")
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

@@ -39,6 +39,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def say(line: str) -> None:
+    """Tell a line of progress; standard output stays free for what was asked."""
+    click.echo(line, err=True)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """Print a document, CIDs as text and dataclasses as objects."""
     click.echo(json.dumps(document, default=_plain))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
 from fl_node.cid import Cid
-from fl_node.errors import ReportError, StoreError, StoreUnreachableError
+from fl_node.errors import ReportError, StoreError
 from fl_node.federation import Federation
 from fl_node.report import Report
 
@@ -102,7 +102,5 @@ def _report(federation: Federation, log: RoundLog) -> tuple[Report | None, str |
         return None, "the round was closed without a report"
     try:
         return Report.decode(federation.small(log.closing.model.report)), None
-    except StoreUnreachableError:
-        raise
     except (StoreError, ReportError) as error:
         return None, str(error)

@@ -5,7 +5,6 @@ other, so threads over them keep the bits.
 """
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,11 +73,6 @@ def for_each_block(
         _drain(queue, make_kernel)
     else:
         _on_threads(count, lambda: _drain(queue, make_kernel))
-
-
-def available_threads() -> int:
-    """Count the processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _on_threads(count: int, work: Callable[[], None]) -> None:

@@ -15,11 +15,11 @@ from aggregator.strategies.arithmetic import (
     FLOAT32,
     Block,
     Kernel,
-    available_threads,
     float_blocks,
     for_each_block,
 )
 from aggregator.strategies.strategy import Aggregate, Contribution, Strategy, in_order
+from fl_node.cores import available_cores
 from fl_node.errors import StrategyError
 from fl_node.rounds import global_metadata
 from fl_node.weights import Weights
@@ -42,7 +42,7 @@ class FedAvg(Strategy):
     :ivar threads: do not change the bits, nor does the size of blocks
     """
 
-    threads: int = field(default_factory=available_threads)
+    threads: int = field(default_factory=available_cores)
     block_elements: int = BLOCK_ELEMENTS
 
     def aggregate(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from fl_node.chain.ledger import LedgerEvent
 from fl_node.cid import Cid
-from fl_node.errors import ReportError, StoreError, StoreUnreachableError
+from fl_node.errors import ReportError, StoreError
 from fl_node.federation import MAX_PLAN_BYTES
 from fl_node.plan import Plan
 from fl_node.report import Report
@@ -75,7 +75,5 @@ def _state(report: Cid, store: Store) -> Cid | None:
     try:
         content = store.read(report, max_bytes=MAX_PLAN_BYTES, timeout_seconds=_TIMEOUT_SECONDS)
         return Report.decode(content).recomputable.state
-    except StoreUnreachableError:
-        raise
     except (StoreError, ReportError):  # an audit says so
         return None

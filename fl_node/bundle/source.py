@@ -7,8 +7,9 @@ from fl_node.bundle.write import Written, write_bundle
 from fl_node.chain.ethereum import checksum_address
 from fl_node.chain.excerpt import Excerpt
 from fl_node.config import load_settings, settings_folder
-from fl_node.connect import HEADER, open_chain, open_store
+from fl_node.connect import open_chain, open_store
 from fl_node.errors import SettingsError
+from fl_node.network.host import HEADER
 
 
 def bundle_federation(

@@ -13,7 +13,7 @@ from fl_node.bundle.headers import HeaderCoder
 from fl_node.bundle.manifest import BLOCKS, CODE, HEADERS, STORE, Manifest
 from fl_node.chain.excerpt import Excerpt
 from fl_node.cid import Cid
-from fl_node.errors import StoreError, StoreUnreachableError
+from fl_node.errors import StoreError
 from fl_node.federation import MAX_INITIAL_BYTES, MAX_PLAN_BYTES
 from fl_node.store.store import Store
 
@@ -102,8 +102,6 @@ class _Fetcher:
     def fetch(self, cid: Cid, most_bytes: int) -> Path | None:
         try:
             return self.store.fetch(cid, max_bytes=most_bytes, timeout_seconds=self.timeout_seconds)
-        except StoreUnreachableError:
-            raise
         except StoreError:  # missing, damaged or too large: an audit says so
             return None
 

@@ -112,6 +112,10 @@ class Timeline:
         """The round that takes updates; None before the start."""
         return self.rounds.get(self.open_number)
 
+    def node_of(self, account: str | None) -> int | None:
+        """Look up the node that an account is registered for; None when there is none."""
+        return next((node for node, member in self.members.items() if member == account), None)
+
     def model(self, number: int) -> Global:
         """Look up a global by its number.
 

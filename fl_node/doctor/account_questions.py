@@ -50,8 +50,7 @@ def own_number(patient: Patient) -> int | None:
     member = ledger.member(supposed) if supposed else None
     if member and member.account == account:
         return member.node
-    members = read_timeline(ledger)[1].members
-    return next((node for node, registered in members.items() if registered == account), None)
+    return read_timeline(ledger)[1].node_of(account)
 
 
 def _funded(patient: Patient) -> Finding:

@@ -119,7 +119,7 @@ def _fetch(store: Store, cid: Cid) -> None:
 
 
 def _forget(store: Store, cid: Cid) -> None:
-    with suppress(StoreError):
+    with suppress(StoreError, StoreUnreachableError):
         store.drop(cid)
 
 

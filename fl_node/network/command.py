@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fl_node.config import DEVNET
 from fl_node.network.console import (
     print_logs,
     print_state,
-    say,
     show,
     tell,
     tell_down,
@@ -18,12 +18,12 @@ from fl_node.network.console import (
     with_name,
     with_place,
 )
-from fl_node.options import counted, examples, with_json
+from fl_node.options import counted, examples, say, with_json
 
 if TYPE_CHECKING:
     from fl_node.network.host import Network
 
-_DEVNET = Path("devnet")
+_DEVNET = Path(DEVNET)
 _of_devnet = with_place(_DEVNET, "The devnet's folder.")
 
 

@@ -31,11 +31,6 @@ def with_place(default: Path, text: str) -> Callable[[_Command], _Command]:
     )
 
 
-def say(line: str) -> None:
-    """Tell a line of progress; standard output stays free for what was asked."""
-    click.echo(line, err=True)
-
-
 def tell(as_json: bool, line: str, document: dict[str, Any]) -> None:
     """Tell in a line, or as a document."""
     if as_json:

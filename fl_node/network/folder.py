@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fl_node.config import FILE_NAME, Settings, load_settings, save_settings
 from fl_node.errors import NetworkError
+from fl_node.members import MEMBERS_FILE
 from fl_node.network import geth, kubo
 from fl_node.network.host import (
     NETWORK_FILE,
@@ -18,7 +19,6 @@ from fl_node.network.host import (
 from fl_node.network.private import PROGRAM_MODE, keep, private_folder, sweep
 from fl_node.network.supervision import Program
 
-MEMBERS_FILE = "members.toml"
 START = "start"
 _START = b"""#!/bin/sh
 # Start this host's daemons and return when they answer.

@@ -7,7 +7,6 @@ import click
 from fl_node.network.console import (
     print_logs,
     print_state,
-    say,
     show,
     tell_down,
     tell_state,
@@ -16,7 +15,7 @@ from fl_node.network.console import (
     with_name,
     with_place,
 )
-from fl_node.options import examples, print_json, with_json
+from fl_node.options import examples, print_json, say, with_json
 
 _of_host = with_place(Path(), "The host's folder.")
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from fl_node.errors import StoreError
+from fl_node.errors import StoreError, StoreUnreachableError
 from fl_node.store.kubo import Kubo, Peer
 
 _CONNECT_SECONDS = 1.0
@@ -49,7 +49,8 @@ class Circle:
     def _reconnect(self, over: Event, deadline: float) -> None:
         hasty = Kubo(self.kubo.api.hasty())  # nobody waits for a daemon longer than who fetches
         while not over.wait(_AGAIN_SECONDS) and _left(deadline):
-            with suppress(StoreError):  # who fetches meets it too, and says so
+            # Who fetches meets it too, and says so.
+            with suppress(StoreError, StoreUnreachableError):
                 self._connect_missing(hasty, min(time.monotonic() + _HASTE_SECONDS, deadline))
 
     def _connect_missing(self, kubo: Kubo, until: float) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fl_node.cid import Cid
 from fl_node.errors import (
     DigestMismatchError,
-    StoreError,
+    FlnodeError,
     StoreUnreachableError,
     TooLargeError,
     UnavailableError,
@@ -102,7 +102,7 @@ class IpfsStore(Store):
                 "they were stored in another layout, or the daemon is not to be trusted"
             )
 
-    def _not_found(self, cid: Cid, waited_seconds: float, away: int) -> StoreError:
+    def _not_found(self, cid: Cid, waited_seconds: float, away: int) -> FlnodeError:
         """Tell bytes that are nowhere from a daemon that is cut off, or hangs."""
         connected = len(self._kubo.peers(_LAST_QUESTION_SECONDS))
         kind = StoreUnreachableError if away and not connected else UnavailableError

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fl_node.cid import CHUNK_BYTES, LINKS_PER_NODE, Cid
 from fl_node.errors import (
     DigestMismatchError,
+    FlnodeError,
     StoreError,
     StoreUnreachableError,
     UnavailableError,
@@ -181,7 +182,7 @@ class Kubo:
         addresses = [f"{address}/p2p/{peer.id}" for address in peer.addresses]
         try:
             self.api.connect(addresses, timeout_seconds)
-        except StoreError:
+        except (StoreError, StoreUnreachableError):
             return False
         return True
 
@@ -217,7 +218,7 @@ def _disk_seconds(size_bytes: int) -> float:
     return CALL_SECONDS + size_bytes / _SLOWEST_BYTES_PER_SECOND
 
 
-def _given_up(cid: Cid, error: StoreError) -> StoreError:
+def _given_up(cid: Cid, error: StoreUnreachableError | PartError) -> FlnodeError:
     """Tell a daemon that went away from bytes that it cannot read to their end."""
     if isinstance(error, PartError):
         return UnavailableError(f"there is no whole file to read as {cid}: {error}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fl_node.cores import available_cores
 from fl_node.errors import SettingsError
 
 
@@ -62,8 +63,8 @@ def quiet_start() -> Iterator[None]:
 
 
 def _set_threads(tf: Any, threads: int) -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(threads or _cores())
-    tf.config.threading.set_inter_op_parallelism_threads(threads or _cores())
+    tf.config.threading.set_intra_op_parallelism_threads(threads or available_cores())
+    tf.config.threading.set_inter_op_parallelism_threads(threads or available_cores())
 
 
 def _choose_backend() -> None:
@@ -77,9 +78,3 @@ def _choose_backend() -> None:
             f"Keras runs already on {loaded.backend.backend()}, flnode needs TensorFlow: "
             "import nothing that starts Keras before"
         )
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
