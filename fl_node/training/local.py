@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from fl_node.errors import ModelError
 from fl_node.plan import Plan
 from fl_node.training.backend import start_backend
+from fl_node.training.checkpoint import Checkpoint, Checkpoints, Reached
 from fl_node.training.compiled import compile_model
 from fl_node.training.data import is_sparse
 from fl_node.training.dataset import Dataset
-from fl_node.training.draws import draw, key_of, permutation
+from fl_node.training.draws import key_of, permutation
 from fl_node.training.feed import Feed
+from fl_node.training.identity import identity_of
 from fl_node.training.models import keras_errors, load_weights, specs_of, weights_of
+from fl_node.training.state import TrainingState
 from fl_node.training.steps import EVALUATION_BATCH, Steps
 from fl_node.weights import TensorSpec, Weights
 
@@ -32,7 +35,7 @@ class TrainingProgress:
     :ivar samples_done: of this epoch
     :ivar samples: in an epoch
     :ivar metrics: over this epoch so far, ``loss`` and the plan's metrics
-    :ivar samples_per_second: over this training so far
+    :ivar samples_per_second: over this training so far, in this process
     """
 
     epoch: int
@@ -64,10 +67,13 @@ def _silent(_: TrainingProgress) -> None:
 class Trainer:
     """Trains a plan's model from any base; built once, used for every round and node."""
 
-    def __init__(self, plan: Plan, *, threads: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, *, threads: int | None = None, checkpoints: Checkpoints | None = None
+    ) -> None:
         """Build the model and its graphs.
 
         :param threads: see :func:`~fl_node.training.backend.start_backend`
+        :param checkpoints: for trainings of several epochs; None keeps none
         :raises ModelError: for a model, loss, optimizer or metric that the plan may not have
         """
         start_backend(threads).config.experimental.enable_op_determinism()
@@ -75,7 +81,8 @@ class Trainer:
         self._model = compile_model(plan)
         self._feed = Feed.of_model(self._model, sparse=is_sparse(plan.loss))
         self._steps = Steps(self._model, self._feed, plan.batch_size)
-        self._fresh = _Fresh(self._model)
+        self._state = TrainingState(self._model)
+        self._checkpoints = checkpoints
 
     @property
     def specs(self) -> dict[str, TensorSpec]:
@@ -102,7 +109,8 @@ class Trainer:
         """Train the plan's epochs from a base, with a fresh optimizer and derived seeds.
 
         The same arguments give the same bits, whatever this process did before, on the same kind
-        of machine with the same number of threads.
+        of machine with the same number of threads. An earlier process' checkpoint of the very same
+        training only saves its epochs.
 
         :raises WeightsError: when the base belongs to another model
         :raises DataError: when the data set does not fit the model
@@ -110,13 +118,18 @@ class Trainer:
         """
         inputs, targets = _tensors(*self._feed.arrays(data))
         load_weights(self._model, base)
-        purpose = (self.plan.seed, node, round_, base_number)
-        self._fresh.restore(key_of("step", *purpose))
-        clock = _Clock(data.samples)
-        for epoch in range(1, self.plan.epochs + 1):
+        where = {"node": node, "round_": round_, "base_number": base_number}
+        purpose = (self.plan.seed, *where.values())
+        self._state.begin(key_of("step", *purpose))
+        checkpoint = self._checkpoint(base, data, where)
+        reached = checkpoint.resume() if checkpoint else Reached()
+        clock, metrics = _Clock(data.samples, reached.epoch), reached.metrics
+        for epoch in range(reached.epoch + 1, self.plan.epochs + 1):
             order = permutation(data.samples, key_of("shuffle", *purpose, epoch))
             for done, metrics in self._epoch(inputs, targets, order):
                 progress(clock.progress(epoch, self.plan.epochs, done, metrics))
+            if checkpoint:
+                checkpoint.keep(Reached(epoch, metrics))
         self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
         return TrainedUpdate(_finite(weights_of(self._model)), data.samples, metrics)
 
@@ -130,6 +143,14 @@ class Trainer:
             batch = _tensors([each[rows] for each in arrays], targets[rows])
             metrics = self._run("evaluation", self._steps.evaluate, *batch)
         return metrics
+
+    def _checkpoint(
+        self, base: Weights, data: Dataset, where: Mapping[str, int]
+    ) -> Checkpoint | None:
+        if self._checkpoints is None or not self._checkpoints.serve(self.plan.epochs):
+            return None
+        identity = identity_of(self.plan, base, data, **where)
+        return Checkpoint(self._checkpoints, identity, self._state)
 
     def _epoch(
         self, inputs: list[Any], targets: Any, order: NDArray[np.int64]
@@ -154,36 +175,17 @@ class Trainer:
         return {name: float(v) for name, v in self._model.get_metrics_result().items()}
 
 
-class _Fresh:
-    """Everything that a training changes besides the weights, as it is before the first step."""
-
-    def __init__(self, model: Any) -> None:
-        weights = {id(variable) for variable in model.weights}
-        metrics = {id(variable) for variable in model.metrics_variables}
-        others = [v for v in model.variables if id(v) not in weights | metrics]
-        self._seeds = [v for v in others if v.name == "seed_generator_state"]
-        kept = [v for v in others if v.name != "seed_generator_state"]
-        kept += model.optimizer.variables
-        self._kept = [(variable, variable.numpy()) for variable in kept]
-
-    def restore(self, key: int) -> None:
-        for variable, value in self._kept:
-            variable.assign(value)
-        words = draw(2 * len(self._seeds), key).astype(np.uint32)  # as far as all dtypes reach
-        for variable, state in zip(self._seeds, words.reshape(-1, 2), strict=True):
-            variable.assign(state.astype(variable.dtype))
-
-
 class _Clock:
-    def __init__(self, samples: int) -> None:
-        self._samples = samples
+    def __init__(self, samples: int, epochs_before: int) -> None:
+        self._samples, self._epochs_before = samples, epochs_before
         self._start = time.perf_counter()
 
     def progress(
         self, epoch: int, epochs: int, done: int, metrics: Mapping[str, float]
     ) -> TrainingProgress:
         seconds = time.perf_counter() - self._start
-        rate = ((epoch - 1) * self._samples + done) / seconds
+        epochs_here = epoch - 1 - self._epochs_before
+        rate = (epochs_here * self._samples + done) / seconds
         return TrainingProgress(epoch, epochs, done, self._samples, metrics, rate)
 
 
