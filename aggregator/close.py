@@ -11,6 +11,7 @@ from fl_node.chain.ledger import Snapshot
 from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
 from fl_node.errors import RevertedError
 from fl_node.federation import Federation
+from fl_node.late import Late, late_nodes
 from fl_node.report import Report
 from fl_node.rounds import Global, Update
 from fl_node.weights import Weights
@@ -52,11 +53,15 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Closed:
-    """A round that this step closed."""
+    """A round that this step closed.
+
+    :ivar late: nodes whose updates are in, although they came late
+    """
 
     model: Global
     report: Report
     rejected: tuple[Rejected, ...]
+    late: tuple[Late, ...]
 
 
 @dataclass(frozen=True)
@@ -160,4 +165,4 @@ def _close(closer: Closer, timeline: Timeline, log: RoundLog, rejected: list[Rej
     admitted = {node: closer._admitted[update] for node, update in log.updates.items()}
     model, report = publish(closer.federation, closer.evaluate, timeline, log, admitted)
     closer._admitted.clear()
-    return Closed(model, report, tuple(rejected))
+    return Closed(model, report, tuple(rejected), late_nodes(timeline, log))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from aggregator.attest import Attested
+from aggregator.attest import Judgement
 from aggregator.close import Closed, Rejected
+from fl_node.chain.timeline import Timeline
 from fl_node.doctor.check import Check
 from fl_node.report import Recomputable
 from fl_node.training.participate import Participation, Submitted, Waiting
@@ -97,10 +98,9 @@ class RoleWatcher(ConsoleWatcher):
                 f"samples from global {update.base}"
             )
 
-    def attested(self, node: int, word: Attested) -> None:
+    def judged(self, judgement: Judgement) -> None:
         """Say whether the recomputed global is the one on the chain."""
-        found = "the same" if word.agrees else f"{word.found} on the chain, A DISPUTE: flnode audit"
-        self.say(f"round {word.number}: node {node} recomputed {word.expected}, {found}")
+        self.say(judgement.line)
 
     def rejected(self, rejected: Rejected) -> None:
         """Say at once which update was rejected and why: its node may send another."""
@@ -127,7 +127,7 @@ class RoleWatcher(ConsoleWatcher):
 
 
 def round_line(outcome: Closed) -> str:
-    """Give a closed round in one line of the table."""
+    """Give a closed round in one line of the table, and who was not in, or late, and why."""
     done, metrics = outcome.report.recomputable, outcome.report.observed.metrics
     accuracy, loss = metrics.get("accuracy"), metrics.get("loss")
     shown = "-" if accuracy is None else f"{100 * accuracy:.2f} %"
@@ -135,7 +135,20 @@ def round_line(outcome: Closed) -> str:
         f"{done.round:>5}  {shown:>8}  {'-' if loss is None else format(loss, '.4f'):>7}  "
         f"{f'{len(done.admitted)} of {_expected(done)}':<12}  {done.weights}"
     )
-    return line + _absent(done)
+    late = ", ".join(f"{each.node} ({each.why})" for each in outcome.late)
+    return line + _absent(done) + (f"  LATE: {late}" if late else "")
+
+
+def subset_line(timeline: Timeline) -> str | None:
+    """Name the closed rounds that not all of their members are in; None when there are none."""
+    found = [
+        str(number)
+        for number, log in sorted(timeline.rounds.items())
+        if log.closing and set(log.members) - set(log.updates)
+    ]
+    if not found:
+        return None
+    return f"ON A SUBSET of the nodes: round {', '.join(found)}; flnode status says who and why"
 
 
 def rejection_line(rejected: Rejected) -> str:
@@ -153,10 +166,13 @@ def _expected(done: Recomputable) -> int:
 
 
 def _absent(done: Recomputable) -> str:
-    rejected = sorted({each.node for each in done.rejected} - {each.node for each in done.admitted})
-    parts = [f"rejected: {rejected}" if rejected else "", f"missing: {list(done.missing)}"]
-    shown = [part for part in parts if part and not part.endswith("[]")]
-    return f"  ON A SUBSET, {'; '.join(shown)}" if shown else ""
+    admitted = {each.node for each in done.admitted}
+    reasons = {each.node: each.reason.label for each in done.rejected if each.node not in admitted}
+    rejected = ", ".join(f"{node} ({reason})" for node, reason in sorted(reasons.items()))
+    missing = ", ".join(map(str, done.missing))
+    parts = (rejected and f"rejected: {rejected}", missing and f"missing: {missing}")
+    shown = "; ".join(filter(None, parts))
+    return f"  ON A SUBSET, {shown}" if shown else ""
 
 
 def _figures(progress: "TrainingProgress") -> str:

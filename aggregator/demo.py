@@ -9,7 +9,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from aggregator.attest import attest
+from aggregator.attest import Witness
 from aggregator.close import AllClosed, Closed, Closer, NotDue, close
 from aggregator.strategies.registry import strategy_for
 from fl_node.chain.deploy import create_federation
@@ -19,7 +19,7 @@ from fl_node.chain.ledger import Ledger
 from fl_node.chain.timeline import read_timeline
 from fl_node.config import FILE_NAME, Settings, load_settings, save_settings
 from fl_node.connect import open_store
-from fl_node.errors import FlnodeError, SettingsError
+from fl_node.errors import DisputeError, FlnodeError, SettingsError
 from fl_node.federation import Federation, open_federation
 from fl_node.plan import Plan
 from fl_node.training.data import Dataset, load_data, load_test_data
@@ -190,14 +190,14 @@ def run_rounds(demo: Demo, job: Job, watcher: Watcher) -> None:
         Participant(node, demo.view(node_role(node)), job.trainer, data)
         for node, data in job.shards.items()
     ]
+    witnesses = [Witness(each.federation, each.node) for each in participants]
     while True:
-        moved = [_participate(participant, watcher) for participant in participants]
+        moved = [_participate(*each, watcher) for each in zip(participants, witnesses, strict=True)]
         outcome = close(closer)
         if isinstance(outcome, AllClosed):
             return
         if isinstance(outcome, Closed):
             watcher.closed(outcome)
-            _attest(participants)
         elif not any(moved) and not outcome.rejected:
             _let_time_pass(demo, outcome)
 
@@ -207,18 +207,15 @@ def node_role(number: int) -> str:
     return f"node {number}"
 
 
-def _participate(participant: Participant, watcher: Watcher) -> bool:
+def _participate(participant: Participant, witness: Witness, watcher: Watcher) -> bool:
     node = participant.node
+    judged = witness.judge()
+    witness.attest()
+    if judged is not None and not judged.agrees:
+        raise DisputeError(judged.line)
     outcome = participate(participant, lambda progress: watcher.training(node, progress))
     watcher.participated(node, outcome)
     return isinstance(outcome, Submitted)
-
-
-def _attest(participants: list[Participant]) -> None:
-    """Let as many nodes attest a global as the next round needs."""
-    for participant in participants:
-        if not participant.federation.ledger.snapshot().round.final:
-            attest(participant.federation, participant.node)
 
 
 def _let_time_pass(demo: Demo, outcome: NotDue) -> None:

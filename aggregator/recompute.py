@@ -11,11 +11,12 @@ from fl_node.errors import (
     ReportError,
     StoreError,
     StrategyError,
+    UnavailableError,
     WeightsError,
 )
 from fl_node.federation import Federation
 from fl_node.report import Admitted, Recomputable, Rejected, Report
-from fl_node.rounds import Global, Update, global_metadata, state_metadata
+from fl_node.rounds import Global, Reason, Update, global_metadata, state_metadata
 from fl_node.weights import Weights
 
 # No report is asked for their state, so that a false one cannot stop the rounds after it.
@@ -99,14 +100,15 @@ def judge_all(federation: Federation, timeline: Timeline, log: RoundLog) -> dict
     """Judge the updates that stand in a round; give their weights by node if all are admissible.
 
     :raises StrategyError: when one is not: no honest closer had it in
-    :raises StoreError: when a base cannot be had
+    :raises StoreError: when a base, or an update, cannot be had
     :raises WeightsError: when a base is no global of this federation
     """
     admitted: dict[int, Weights] = {}
     for node, update in log.updates.items():
         verdict = judge(federation, timeline, update)
         if isinstance(verdict, Refusal):
-            raise StrategyError(
+            kind = UnavailableError if verdict.reason == Reason.UNAVAILABLE else StrategyError
+            raise kind(
                 f"round {log.number} cannot be recomputed: the update of node {node} is "
                 f"{verdict.reason.label}, {verdict.found}; see flnode audit"
             )

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from aggregator.attest import Attested, attest, disputing_word
+from aggregator.attest import Judgement, Witness
 from aggregator.close import AllClosed, Closed, Closer, NotDue, Rejected, close
 from aggregator.replace import replace_latest
 from aggregator.restore import restore_latest
-from fl_node.chain.timeline import read_timeline
-from fl_node.errors import DisputeError, UnavailableError
+from fl_node.errors import DisputeError, StrategyError, UnavailableError
 from fl_node.federation import Federation
 from fl_node.patience import Patience
 from fl_node.rounds import Update
@@ -39,8 +38,8 @@ class TrainerWatcher(Protocol):
     def participated(self, node: int, outcome: Participation) -> None:
         """It did its step."""
 
-    def attested(self, node: int, word: Attested) -> None:
-        """It recomputed a global and said so."""
+    def judged(self, judgement: Judgement) -> None:
+        """It recomputed a global, and says on the chain what came out."""
 
     def closed(self, outcome: Closed) -> None:
         """It closed a round in the header's place."""
@@ -58,7 +57,7 @@ class HeaderWatcher(Protocol):
 
 @dataclass
 class TrainerRole:
-    """One node: trains, sends, attests, and closes when the header does not within the grace.
+    """One node: checks each global, trains from it, sends, and closes when the header does not.
 
     :ivar closer: the same account as the participant's
     :ivar upkeep: of what this node stores
@@ -73,18 +72,25 @@ class TrainerRole:
     sent: list[Update] = field(default_factory=list)
     _prepared: Prepared | None = None
 
+    def __post_init__(self) -> None:
+        """Begin with no global checked."""
+        self._witness = Witness(self.participant.federation, self.participant.node)
+        self._judged: Judgement | None = None
+
     def run(self, *, once: bool = False) -> None:
         """Do every step that comes due until the last round is closed, or one update is sent.
 
         :raises StoppedError: when a signal came between two steps, or while training
+        :raises DisputeError: when the latest global is wrong, and final
         """
         _stay(self.upkeep, self.patience, lambda: self._step(once))
         if not once:
             self.upkeep.finish(self.patience)
+            self.patience.until(self._disputes)  # all is here now that it takes to check the last
+        _settle(self.upkeep.federation, self.patience)
 
     def _step(self, once: bool) -> bool:
         """Tell whether there is more to do."""
-        self._attest()
         if self._disputes():
             return True
         outcome = participate(self.participant, self._progress, self._prepared)
@@ -100,23 +106,20 @@ class TrainerRole:
         return not isinstance(outcome, Complete)
 
     def _disputes(self) -> bool:
-        """Tell whether this node's word on the latest global is another than the chain's.
+        """Check the latest global and say so; tell whether another belongs in its place.
 
-        Then it trains on nothing that follows from it, and puts the right one when that is due.
+        Then this node trains on nothing that follows from it, and puts the right one when that is
+        due.
 
-        :raises DisputeError: when enough others have declared the wrong one final
+        :raises DisputeError: when the wrong one is final
         """
-        ledger, node = self.participant.federation.ledger, self.participant.node
-        snapshot, timeline = read_timeline(ledger)
-        word = disputing_word(timeline, node)
-        if word is None:
+        told = self._wrong()
+        self._witness.attest()
+        if told is None:
             return False
-        found = timeline.model(word.round).weights
-        told = (
-            f"global {word.round} is {found} on the chain, node {node} recomputed {word.weights}: "
-            "see flnode audit"
-        )
-        if snapshot.round.final:
+        ledger = self.participant.federation.ledger
+        if ledger.snapshot().round.final:
+            _settle(self.participant.federation, self.patience)
             raise DisputeError(told)
         self.patience.waits_for(told)
         replaced = replace_latest(self.closer)
@@ -124,17 +127,22 @@ class TrainerRole:
             self.watcher.closed(replaced)
         return True
 
+    def _wrong(self) -> str | None:
+        """Say what is wrong with the latest global, if anything is known to be."""
+        try:
+            judged = self._witness.judge()
+        except StrategyError as error:
+            return str(error)
+        if judged is None:
+            return None
+        if judged != self._judged:
+            self._judged = judged
+            self.watcher.judged(judged)
+        return None if judged.agrees else judged.line
+
     def _progress(self, progress: TrainingProgress) -> None:
         self.patience.check()
         self.watcher.training(self.participant.node, progress)
-
-    def _attest(self) -> None:
-        """Say what this node gets for the latest global, where the terms ask for it."""
-        federation, node = self.participant.federation, self.participant.node
-        if federation.ledger.snapshot().terms.finality:
-            word = attest(federation, node)
-            if word is not None:
-                self.watcher.attested(node, word)
 
     def _stand_in(self) -> None:
         outcome = close(self.closer)
@@ -164,6 +172,7 @@ class HeaderRole:
         _stay(self.upkeep, self.patience, lambda: self._step(once))
         if not once:
             self.upkeep.finish(self.patience)
+        _settle(self.upkeep.federation, self.patience)
 
     def _step(self, once: bool) -> bool:
         outcome = close(self.closer)
@@ -193,13 +202,17 @@ def _waiting_line(outcome: NotDue) -> str:
 
 
 def _stay(upkeep: Upkeep, patience: Patience, step: Callable[[], bool]) -> None:
-    """Repeat a step with every block until it says that there is no more; then settle."""
+    """Repeat a step with every block until it says that there is no more."""
     federation, more = upkeep.federation, True
     while more:
         head, more = patience.until(lambda: _stepped(federation, step))
         patience.until(upkeep.turn)
         if more:
             patience.until(partial(patience.until_news, federation.ledger, head))
+
+
+def _settle(federation: Federation, patience: Patience) -> None:
+    """Wait until what this process wrote stays on the chain."""
     while not patience.until(federation.ledger.settle):
         patience.pause(_SETTLING_SECONDS)
 

@@ -98,7 +98,8 @@ def train(node_id: int | None, folder: Path | None, as_json: bool, once: bool) -
         trainer_role(home, node_id, patience, watcher) as role,
     ):
         role.run(once=once)
-        watcher.say(_ending(role.participant.federation))
+        for line in _ending(role.participant.federation):
+            watcher.say(line)
     if as_json:
         print_json(
             {
@@ -137,7 +138,8 @@ def aggregate(folder: Path | None, as_json: bool, once: bool, no_evaluate: bool)
     ):
         role.run(once=once)
         latest = role.closer.federation.ledger.snapshot().latest
-        watcher.say(_ending(role.closer.federation))
+        for line in _ending(role.closer.federation):
+            watcher.say(line)
     if as_json:
         print_json(
             {
@@ -165,9 +167,16 @@ def _staying(as_json: bool) -> "Iterator[tuple[Patience, RoleWatcher]]":
             raise SystemExit(128 + stopped.signal) from None
 
 
-def _ending(federation: "Federation") -> str:
-    snapshot = federation.ledger.snapshot()
+def _ending(federation: "Federation") -> "Iterator[str]":
+    from aggregator.console import subset_line
+    from fl_node.chain.timeline import read_timeline
+
+    snapshot, timeline = read_timeline(federation.ledger)
+    subset = subset_line(timeline)
+    if subset is not None:
+        yield subset
     latest = f"global {snapshot.latest.number} {snapshot.latest.weights}"
-    if snapshot.round.number > snapshot.terms.rounds:
-        return f"the last round is closed: {latest}; see flnode status and flnode audit"
-    return f"round {snapshot.round.number} of {snapshot.terms.rounds} is open: {latest}"
+    if timeline.complete:
+        yield f"the last round is closed: {latest}; see flnode status and flnode audit"
+    else:
+        yield f"round {snapshot.round.number} of {snapshot.terms.rounds} is open: {latest}"

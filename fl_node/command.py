@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _WATCH_SECONDS = 2
 _TABLE_WIDTH = 120
+_HEADINGS = (
+    *("round", "accuracy", "loss", "included"),
+    *("rejected", "missing", "recomputed by", "global"),
+)
 
 
 @click.command(
@@ -172,9 +176,13 @@ def _round_document(each: "RoundStatus") -> dict[str, Any]:
         "global": each.model,
         "included": each.included,
         "rejected": [{"node": node, "reason": reason} for node, reason in each.rejected],
+        "late": each.late,
         "missing": each.missing,
         "duplicates": each.duplicates,
+        "agreeing": each.agreeing,
+        "disputing": each.disputing,
         "accuracy": each.accuracy,
+        "loss": each.loss,
         "unreadable": each.unreadable,
     }
 
@@ -198,7 +206,7 @@ def _rounds_table(found: "Status") -> "Table":
     from rich.table import Table
 
     table = Table(box=box.SIMPLE)
-    for heading in ("round", "accuracy", "included", "rejected", "missing", "global"):
+    for heading in _HEADINGS:
         table.add_column(heading, overflow="fold")
     for each in found.rounds:
         table.add_row(*_round_cells(each))
@@ -207,14 +215,24 @@ def _rounds_table(found: "Status") -> "Table":
 
 def _round_cells(each: "RoundStatus") -> tuple[str, ...]:
     unknown = f"unknown: {each.unreadable}" if each.unreadable else "-"
+    late = {one.node: f" (late: {one.why})" for one in each.late}
     return (
         str(each.number),
         unknown if each.accuracy is None else f"{100 * each.accuracy:.2f} %",
-        ", ".join(_shown(node, each) for node in each.included) or "-",
+        "-" if each.loss is None else f"{each.loss:.4f}",
+        ", ".join(_shown(node, each) + late.get(node, "") for node in each.included) or "-",
         ", ".join(f"{node} ({reason})" for node, reason in each.rejected) or "-",
-        ", ".join(map(str, each.missing)) or "-",
+        ", ".join(f"{node}{late.get(node, '')}" for node in each.missing) or "-",
+        _words(each),
         str(each.model) if each.model else "open",
     )
+
+
+def _words(each: "RoundStatus") -> str:
+    """Say who recomputed the global, and who disputes it."""
+    agreeing = ", ".join(map(str, each.agreeing))
+    disputing = ", ".join(f"{node} DISPUTES" for node in each.disputing)
+    return ", ".join(filter(None, (agreeing, disputing))) or "-"
 
 
 def _shown(node: int, each: "RoundStatus") -> str:

@@ -6,26 +6,35 @@ from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
 from fl_node.cid import Cid
 from fl_node.errors import ReportError, StoreError
 from fl_node.federation import Federation
+from fl_node.late import Late, late_nodes
 from fl_node.report import Report
 
 
 @dataclass(frozen=True)
 class RoundStatus:
-    """One round: who is in, rejected, missing.
+    """One round: who is in, late, rejected, missing, and what its nodes say to its global.
 
     :ivar model: its global; None while it is open
+    :ivar late: some of those that are in, and some that are missing
     :ivar duplicates: pairs of nodes whose tensors are equal, as its report says
+    :ivar agreeing: nodes that recomputed the global and got the same
+    :ivar disputing: nodes that got another
     :ivar accuracy: as its closer measured it; None without such a metric
+    :ivar loss: as its closer measured it; None where it measured nothing
     :ivar unreadable: why the report could not be read; None if it could
     """
 
     number: int
     model: Cid | None
     included: tuple[int, ...]
+    late: tuple[Late, ...]
     rejected: tuple[tuple[int, str], ...]
     missing: tuple[int, ...]
     duplicates: tuple[tuple[int, int], ...]
+    agreeing: tuple[int, ...]
+    disputing: tuple[int, ...]
     accuracy: float | None
+    loss: float | None
     unreadable: str | None
 
 
@@ -71,7 +80,7 @@ def status_of(federation: Federation) -> Status:
         deadline=snapshot.round.deadline(snapshot.terms),
         latest=snapshot.latest.weights,
         latest_number=snapshot.latest.number,
-        rounds=tuple(_round(federation, log) for log in _shown(timeline)),
+        rounds=tuple(_round(federation, timeline, log) for log in _shown(timeline)),
         nodes=tuple(sorted(timeline.members.items())),
     )
 
@@ -81,16 +90,21 @@ def _shown(timeline: Timeline) -> list[RoundLog]:
     return [log for number, log in sorted(timeline.rounds.items()) if number <= total]
 
 
-def _round(federation: Federation, log: RoundLog) -> RoundStatus:
+def _round(federation: Federation, timeline: Timeline, log: RoundLog) -> RoundStatus:
     report, unreadable = _report(federation, log)
+    metrics = report.observed.metrics if report else {}
     return RoundStatus(
         number=log.number,
         model=log.closing.model.weights if log.closing else None,
         included=tuple(sorted(log.updates)),
+        late=late_nodes(timeline, log),
         rejected=tuple((each.update.node, each.reason.label) for each in log.rejections),
         missing=tuple(log.missing),
         duplicates=report.recomputable.duplicates if report else (),
-        accuracy=report.observed.metrics.get("accuracy") if report else None,
+        agreeing=tuple(sorted(word.node for word in log.attestations if word.agrees)),
+        disputing=tuple(sorted(word.node for word in log.attestations if not word.agrees)),
+        accuracy=metrics.get("accuracy"),
+        loss=metrics.get("loss"),
         unreadable=unreadable,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from aggregator.attest import Witness
 from aggregator.close import Closed, Closer, close
 from fl_node.chain.deploy import create_federation
 from fl_node.chain.embedded import EmbeddedChain, embedded_account
@@ -131,6 +132,14 @@ class SmallFederation:
 
     def participate(self, node: int, prepared: Prepared | None = None) -> Participation:
         return participate(self.participant(node), silent, prepared)
+
+    def attest(self, node: int) -> bool:
+        """Let a node check the latest global and say its word; give whether it agrees."""
+        witness = Witness(self.view(f"node {node}"), node)
+        judged = witness.judge()
+        witness.attest()
+        assert judged is not None
+        return judged.agrees
 
     def run_round(self, *nodes: int) -> Closed:
         """Let these nodes send what they trained, and the header close."""

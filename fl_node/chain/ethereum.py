@@ -19,7 +19,7 @@ from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.connection import Connection
 from fl_node.chain.event_log import EventLog
 from fl_node.chain.ledger import Ledger, LedgerEvent, Snapshot
-from fl_node.chain.transact import transact
+from fl_node.chain.transact import hand_over, transact
 from fl_node.chain.transaction import Sent, find_receipt, send_again
 from fl_node.chain.web3_errors import web3_errors
 from fl_node.cid import Cid
@@ -83,6 +83,7 @@ class EthereumLedger(Ledger):
         self._seen: tuple[HexBytes, Snapshot] | None = None
         self._told: tuple[HexBytes, tuple[LedgerEvent, ...]] | None = None
         self._unsettled: list[Sent] = []
+        self._word: Sent | None = None  # the newest attestation
         self._found = False
         self.federation = checksum_address(federation)
         self.account = signer.address if signer else None
@@ -228,8 +229,13 @@ class EthereumLedger(Ledger):
         self._send("setGlobalWeight", number, weights.digest, written, history)
 
     def attest(self, node: int, number: int, weights: Cid, history: bytes) -> None:
-        """State which weights this node computed for a global."""
-        self._send("attest", node, number, weights.digest, history)
+        """State which weights this node computed for a global, without waiting for a block."""
+        arguments = (node, number, weights.digest, history)
+        if self._connection.settled_depth == 1:  # a block as good as at once
+            self._send("attest", *arguments)
+            return
+        if self._word is None or not self._is_under_way(self._word):
+            (self._word,) = self._send_all("attest", [arguments], waits=False)
 
     def register_nodes(self, accounts: Mapping[int, str]) -> None:
         """Admit nodes; their transactions may share a block."""
@@ -327,10 +333,16 @@ class EthereumLedger(Ledger):
         values = {field: _plain(arguments[field]) for field in event_fields(name)}
         return LedgerEvent(name, values, log["blockNumber"], timestamp)
 
+    def _is_under_way(self, sent: Sent) -> bool:
+        with web3_errors("own transactions"):
+            return sent in self._unsettled and find_receipt(self._connection, sent) is None
+
     def _send(self, function: str, *arguments: object) -> None:
         self._send_all(function, [arguments])
 
-    def _send_all(self, function: str, argument_lists: Sequence[tuple[object, ...]]) -> None:
+    def _send_all(
+        self, function: str, argument_lists: Sequence[tuple[object, ...]], *, waits: bool = True
+    ) -> list[Sent]:
         if self._signer is None:
             raise LedgerError(
                 f"{function} was asked of a ledger without an account: give a keystore"
@@ -341,9 +353,11 @@ class EthereumLedger(Ledger):
             calls = [bound(*arguments) for arguments in argument_lists]
             self._settle()
             unused = max((sent.nonce + 1 for sent in self._unsettled), default=0)
-            sent = transact(self._connection, self._signer, calls, CALL_GAS_LIMIT, unused)
+            send = transact if waits else hand_over
+            sent = send(self._connection, self._signer, calls, CALL_GAS_LIMIT, unused)
             if self._connection.settled_depth > 1:
                 self._unsettled += sent
+        return sent
 
 
 def _round_state(opened: tuple[Any, ...], terms: Terms) -> RoundState:

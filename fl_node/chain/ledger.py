@@ -126,7 +126,11 @@ class Ledger(ABC):
 
     @abstractmethod
     def attest(self, node: int, number: int, weights: Cid, history: bytes) -> None:
-        """State which weights this node computed for a global."""
+        """State which weights this node computed for a global.
+
+        It may return before a block has it: `settle` sees to the rest, and `events` show it. While
+        an earlier word is on its way, nothing is said.
+        """
 
     @abstractmethod
     def register_nodes(self, accounts: Mapping[int, str]) -> None:

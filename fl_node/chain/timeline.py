@@ -44,10 +44,11 @@ class Closing:
 class RoundLog:
     """One round: who was expected, what stands, what was rejected, how it was closed.
 
-    :ivar opened_at: of the block that opened it last; its clock, which may wait for the finality of
-        the global before, is the snapshot's
+    :ivar opened_at: from when its deadline is counted: of the block that opened it last, or that
+        brought the last attestation that the global before needed
     :ivar members: nodes that were registered when the round opened, with their accounts
     :ivar updates: node to the update that stands
+    :ivar arrived: node to the time of the block that brought its newest update
     :ivar submitted: every update ever sent, in order
     :ivar closings: none while the round is open; more than one after a replacement
     """
@@ -57,6 +58,7 @@ class RoundLog:
     members: Mapping[int, str]
     opened_at: int
     updates: Mapping[int, Update] = field(default_factory=dict)
+    arrived: Mapping[int, int] = field(default_factory=dict)
     submitted: tuple[Update, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     closings: tuple[Closing, ...] = ()
@@ -70,6 +72,11 @@ class RoundLog:
     def attestations(self) -> tuple[Attestation, ...]:
         """What nodes say to the closing that counts."""
         return self.closing.attestations if self.closing else ()
+
+    @property
+    def deadline(self) -> int:
+        """From when on the quorum is enough, in seconds since 1970."""
+        return self.opened_at + self.terms.round_seconds
 
     @property
     def missing(self) -> list[int]:
@@ -245,6 +252,7 @@ def _local_weight_set(timeline: Timeline, event: LedgerEvent) -> Timeline:
     log = replace(
         log,
         updates={**log.updates, update.node: update},
+        arrived={**log.arrived, update.node: event.timestamp},
         submitted=(*log.submitted, update),
     )
     return _with_round(timeline, update.round, log)
@@ -282,7 +290,17 @@ def _attested(timeline: Timeline, event: LedgerEvent) -> Timeline:
     log = timeline.rounds[word.round]
     *earlier, last = log.closings
     last = replace(last, attestations=(*last.attestations, word))
-    return _with_round(timeline, word.round, replace(log, closings=(*earlier, last)))
+    timeline = _with_round(timeline, word.round, replace(log, closings=(*earlier, last)))
+    opened = timeline.open_round
+    agreeing = [each for each in last.attestations if (each.agrees, each.opening) == _counts(word)]
+    if opened is None or not word.agrees or len(agreeing) != timeline.terms.finality:
+        return timeline
+    opened = replace(opened, opened_at=event.timestamp)  # it takes updates from now on
+    return _with_round(timeline, opened.number, opened)
+
+
+def _counts(word: Attestation) -> tuple[bool, int]:
+    return True, word.opening
 
 
 def _node_registered(timeline: Timeline, event: LedgerEvent) -> Timeline:

@@ -25,12 +25,27 @@ def transact(
     :raises RevertedError: when the contract refuses one, with its error's name and values
     :raises UnreachableError: when no block takes them
     """
-    _require_accepted(connection, signer, calls[0], gas_limit)
-    sent = send(connection, signer, calls, gas_limit, least_nonce)
+    sent = hand_over(connection, signer, calls, gas_limit, least_nonce)
     return [
         _mined(connection, signer, call, gas_limit, each)
         for call, each in zip(calls, sent, strict=True)
     ]
+
+
+def hand_over(
+    connection: Connection,
+    signer: LocalAccount,
+    calls: Sequence[Call],
+    gas_limit: int,
+    least_nonce: int = 0,
+) -> list[Sent]:
+    """Sign and send calls in order, and wait for none; the first is tried before.
+
+    :param least_nonce: as for `send`
+    :raises RevertedError: when the contract would refuse the first
+    """
+    _require_accepted(connection, signer, calls[0], gas_limit)
+    return send(connection, signer, calls, gas_limit, least_nonce)
 
 
 def _mined(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aggregator.attest import attest
+from aggregator.attest import Witness
 from aggregator.audit import REPRODUCED, audit
 from aggregator.close import close
 from fl_node.chain.embedded import embedded_account
@@ -171,7 +171,9 @@ def disputed(tmp_path):
     federation = small_federation(tmp_path, nodes=2, terms=replace(TERMS, finality=2))
     federation.send(1, 2)
     close_falsely(federation, one_bit_off)
-    said = attest(federation.view("node 1"), 1)
+    witness = Witness(federation.view("node 1"), 1)
+    said = witness.judge()
+    witness.attest()
     federation.chain.set_time(int(federation.chain.now()) + TERMS.grace_seconds)
     federation.said = said
     return federation

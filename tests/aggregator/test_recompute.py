@@ -13,7 +13,7 @@ from aggregator.strategies import registry
 from aggregator.strategies.fedavg import FedAvg
 from aggregator.strategies.strategy import Aggregate, Strategy
 from fl_node.cid import Cid
-from fl_node.errors import StrategyError, WeightsError
+from fl_node.errors import StrategyError, UnavailableError, WeightsError
 from fl_node.report import Report
 from fl_node.rounds import Reason, Terms, global_metadata
 from fl_node.weights import Weights
@@ -197,7 +197,7 @@ def test_a_state_that_cannot_be_recomputed_either_is_an_error_that_names_the_upd
     stateful.place(closed.report.cid).unlink()
     stateful.place(closed.report.recomputable.admitted[1].weights).unlink()
     stateful.send(1, 2)
-    with pytest.raises(StrategyError, match="the update of node 2 is unavail"):
+    with pytest.raises(UnavailableError, match="the update of node 2 is unavail"):
         close(stateful.closer())
     result = audit(stateful.view("stranger"), silent)
     assert [(each.round, each.reason) for each in result.findings] == [(1, "unavailable")]

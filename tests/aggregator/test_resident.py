@@ -30,8 +30,8 @@ class Watcher:
     def participated(self, node, outcome):
         self.told.append((type(outcome).__name__, node))
 
-    def attested(self, node, word):
-        self.told.append(("attested", word))
+    def judged(self, judgement):
+        self.told.append(("judged", judgement))
 
     def closed(self, outcome):
         self.told.append(("closed", outcome.model.number))
@@ -247,6 +247,42 @@ def test_nobody_honest_goes_on_from_a_wrong_global_that_liars_made_final(dispute
     with pytest.raises(DisputeError, match=f"global 1 is {wrong} on the chain, node 1 recomputed"):
         role.run()
     assert role.sent == []
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_nobody_trains_on_a_wrong_global_where_nobody_waits_for_words(tmp_path, rounds):
+    small = small_federation(tmp_path, nodes=2, terms=Terms(rounds=rounds))
+    small.send(1, 2)
+    wrong_global(small)
+    role = trainer(small, 1)
+    with pytest.raises(DisputeError, match=r"global 1 is \w+ on the chain, node 1 recomputed"):
+        role.run()
+    assert role.sent == []
+    words = [(word.node, word.agrees) for word in small.timeline().rounds[1].attestations]
+    assert words == [(1, False)]
+
+
+@pytest.mark.parametrize("finality", [0, 2])
+def test_nobody_trains_on_a_global_that_has_an_inadmissible_update_in(tmp_path, finality):
+    terms = Terms(rounds=3, finality=finality, round_seconds=3600, grace_seconds=600)
+    small = small_federation(tmp_path, nodes=2, terms=terms)
+    small.send(1)
+    small.submit(2, content=b"no weights")
+    wrong_global(small)
+    role = trainer(
+        small, 1, lambda: small.pass_seconds(700), lambda: small.ledger("owner").reopen(1)
+    )
+    found = "the update of node 2 is not-canonical"
+    if finality:  # the owner restarts the round, the only thing that helps
+        said: list[str] = []
+        role.patience._say = said.append
+        role.run(once=True)
+        assert any(found in line for line in said)
+        assert [update.round for update in role.sent] == [1]
+    else:
+        with pytest.raises(DisputeError, match=found):
+            role.run()
+        assert role.sent == []
 
 
 def test_a_global_that_is_right_or_final_or_young_is_not_replaced(disputed):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from aggregator.attest import attest
 from aggregator.close import AllClosed, Closed, NotDue, close
 from fl_node.chain.connection import Connection
 from fl_node.chain.deploy import create_federation
@@ -50,7 +49,7 @@ def live_through(federation: SmallFederation, wait: Callable[[int], None]) -> li
     _take_part(federation, *NODES)
     globals_ = [_closed(federation, "header").model.weights]
     assert isinstance(federation.participate(1), Waiting)  # until round 1's global is final
-    assert attest(federation.view("node 2"), 2).agrees
+    assert federation.attest(2)
 
     federation.submit(2, content=b"junk")
     outcome = close(federation.closer())
@@ -59,7 +58,7 @@ def live_through(federation: SmallFederation, wait: Callable[[int], None]) -> li
     _take_part(federation, 1, 3)
     federation.send(2)
     globals_.append(_closed(federation, "header").model.weights)
-    assert attest(federation.view("node 1"), 1).agrees
+    assert federation.attest(1)
 
     _take_part(federation, 1, 2)
     assert isinstance(close(federation.closer("node 1")), NotDue)

@@ -32,8 +32,8 @@ class Told:
     def participated(self, node, outcome):
         say(type(outcome).__name__.lower())
 
-    def attested(self, node, word):
-        say(f"attested {word.number} {word.agrees}")
+    def judged(self, judgement):
+        say(f"judged {judgement.number} {judgement.agrees}")
 
     def closed(self, outcome):
         say(f"closed {outcome.model.number} {outcome.model.weights}")

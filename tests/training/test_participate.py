@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aggregator.attest import attest
 from aggregator.close import Closed, close
 from fl_node.chain.embedded import embedded_account
 from fl_node.chain.ethereum import EthereumLedger, deploy_contract
@@ -127,7 +126,7 @@ def test_a_global_that_is_not_final_is_not_trained_from(tmp_path):
     federation.run_round(1, 2)
     assert federation.participate(1) == Waiting(2, "global 1 lacks attestations")
     assert federation.trainer.trained == [(1, 1), (2, 1)]
-    attest(federation.view("node 2"), 2)
+    assert federation.attest(2)
     assert isinstance(federation.participate(1), Submitted)
 
 
