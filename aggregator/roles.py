@@ -34,6 +34,7 @@ def trainer_role(
     :param node: None asks the chain which node the account is
     :raises FlnodeError: for settings, data, model or consent that waiting does not mend
     """
+    from fl_node.training.checkpoint import FOLDER, Checkpoints
     from fl_node.training.data import load_data, load_test_data
     from fl_node.training.last_trained import LastTrained
     from fl_node.training.local import Trainer
@@ -45,13 +46,16 @@ def trainer_role(
             watcher.say(line)
         number = node or patience.until(lambda: _own_number(federation))
         data = load_data(settings.data, federation.plan, number, folder=home)
-        trainer = Trainer(federation.plan, threads=threads_of(settings))
+        checkpoints = Checkpoints(home / FOLDER, settings.checkpoint_epochs, watcher.say)
+        threads = threads_of(settings)
+        trainer = Trainer(federation.plan, threads=threads, checkpoints=checkpoints)
         trainer.check(data)
         test = load_test_data(settings.data, federation.plan, folder=home)
         closer = Closer(federation, lambda weights: trainer.evaluate(weights, test) if test else {})
         participant = Participant(number, federation, LastTrained(trainer), data)
         upkeep = Upkeep.of(federation, settings.keep_rounds, watcher.say)
         yield TrainerRole(participant, closer, upkeep, patience, watcher)
+        checkpoints.remove(number)  # all that was due is sent and settled
 
 
 @contextmanager

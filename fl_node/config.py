@@ -40,6 +40,8 @@ class Settings:
     :ivar password_file: opens both
     :ivar keep_rounds: how many closed rounds keep their weights in this node's store; 0 means all,
         and is what audits need
+    :ivar checkpoint_epochs: after how many local epochs a training of several keeps a checkpoint
+        in this folder, so that a crash costs no more than these; 0 keeps none
     """
 
     chain: str
@@ -53,6 +55,7 @@ class Settings:
     owner_keystore: str = ""
     password_file: str = ""
     keep_rounds: int = 0
+    checkpoint_epochs: int = 1
 
 
 def settings_folder(folder: Path | None, host: str) -> Path:

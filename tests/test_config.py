@@ -26,6 +26,7 @@ def folder(tmp_path):
 def test_what_is_not_set_has_its_default(folder):
     assert load_settings(folder, {}) == Settings(**WHOLE)
     assert (Settings(**WHOLE).data, Settings(**WHOLE).threads) == ("mnist", 0)
+    assert (Settings(**WHOLE).keep_rounds, Settings(**WHOLE).checkpoint_epochs) == (0, 1)
 
 
 SAID_BY = {
