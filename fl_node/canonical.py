@@ -12,8 +12,10 @@ from fl_node.errors import CanonicalError
 
 MAX_DEPTH = 100  # fixed, so that what is refused does not depend on the caller's stack
 _MAX_WHOLE = 2**53 - 1
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive and with an end that may be missing: a text is gone over once and nothing is remembered.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _OPENING, _CLOSING = b"[{", b"]}"
+_NO_BRACKETS = bytes(set(range(256)) - set(_OPENING + _CLOSING))
 
 
 def encode_json(value: object) -> bytes:
@@ -66,11 +68,8 @@ def _refuse_nesting(content: bytes) -> None:
     raises so far that a few kilobytes of brackets end the process.
     """
     depth = 0
-    for byte in _STRING.sub(b"", content):
-        if byte in _OPENING:
-            depth += 1
-        elif byte in _CLOSING:
-            depth -= 1
+    for byte in _STRING.sub(b"", content).translate(None, _NO_BRACKETS):
+        depth += 1 if byte in _OPENING else -1
         if depth > MAX_DEPTH:
             raise CanonicalError(f"JSON of up to {MAX_DEPTH} levels was expected, found more")
 

@@ -149,3 +149,24 @@ def test_a_bomb_of_brackets_is_refused_however_far_python_may_recurse(bomb: str)
 def test_brackets_in_texts_do_not_count() -> None:
     value = {"a": "[" * 1000 + '"' + "{" * 1000 + "\\"}
     assert decode_json(encode_json(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text", [b'\\"' * 200_000, b'"' + b"a" * 4_000_000 + b'"', b'"\\' * 200_000]
+)
+def test_a_long_text_takes_neither_minutes_nor_memory(text: bytes) -> None:
+    """Once a text was gone over anew from each quotation mark in it, and remembered in between."""
+    script = (
+        "import resource, sys\n"
+        "from fl_node.canonical import decode_json\n"
+        "from fl_node.errors import CanonicalError\n"
+        "content = sys.stdin.buffer.read()\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n    decode_json(content)\n"
+        "except CanonicalError:\n    pass\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=text, capture_output=True, timeout=60, check=True
+    )
+    assert int(done.stdout) < 100_000  # KiB; it was 120 times the text
