@@ -3,9 +3,20 @@
 A message is one line: what was asked, what was found, what to try.
 """
 
+_SHOWN_LETTERS = 1000
+_SHOWN_END_LETTERS = 200
+
 
 class FlnodeError(Exception):
-    """The root of all named errors."""
+    """The root of all named errors; it shows as one line, whatever others wrote into it."""
+
+    def __str__(self) -> str:
+        """Give one line that may be printed anywhere; of a very long one, its two ends."""
+        line = " ".join(super().__str__().split())
+        if len(line) > _SHOWN_LETTERS:
+            start = _SHOWN_LETTERS - _SHOWN_END_LETTERS - len(" ... ")
+            line = f"{line[:start]} ... {line[-_SHOWN_END_LETTERS:]}"
+        return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 class CidError(FlnodeError):
@@ -18,6 +29,10 @@ class WeightsError(FlnodeError):
 
 class CanonicalError(FlnodeError):
     """A value without a canonical JSON form, or bytes that are not in it."""
+
+
+class TomlError(FlnodeError):
+    """Bytes that are no TOML."""
 
 
 class PlanError(FlnodeError):
