@@ -1,13 +1,14 @@
 """Who takes part: the accounts that a deployer registers, from ``members.toml`` or flags."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fl_node.errors import SettingsError
+from fl_node.errors import SettingsError, TomlError
+from fl_node.toml import parse_toml
 
 MEMBERS_FILE = "members.toml"
+_MOST_DIGITS = 10  # of a node's number, 32 bits on the chain
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,15 @@ def read_members(folder: Path, header: str | None = None, nodes: Iterable[str] =
 
 def _from_file(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return parse_toml(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, TomlError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
 
 
 def _numbered(number: str, account: object) -> tuple[int, str]:
-    if not number.isdecimal() or int(number) < 1 or not isinstance(account, str) or not account:
+    plain = number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
+    if not plain or int(number) < 1 or not isinstance(account, str) or not account:
         raise SettingsError(f"a node is given as N=ACCOUNT, found {number}={account}")
     return int(number), account

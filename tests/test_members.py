@@ -48,6 +48,8 @@ def test_a_node_that_is_no_number_and_account_is_refused(folder, text):
         ('header = "0xh"\nnodes = 1', r"should have a table \[nodes\]"),
         ('header = "0xh"\n[nodes]\n1 = 2', "a node is given as N=ACCOUNT, found 1=2"),
         ("header", "cannot be read as TOML"),
+        ("a = " + "[" * 5000, "cannot be read as TOML"),
+        (f'header = "0xh"\n[nodes]\n{"9" * 5000} = "0xa"', "a node is given as N=ACCOUNT"),
     ],
 )
 def test_a_file_that_is_not_as_it_should_be_is_refused(tmp_path, content, message):

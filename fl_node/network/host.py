@@ -19,6 +19,16 @@ PASSWORD = "keys/password"  # noqa: S105  a file's name
 _NODE = re.compile(r"node-([1-9][0-9]{0,8})\Z")
 _MAX_BYTES = 10_000_000
 _LOOPBACK = "127.0.0.1"
+# OverflowError: what JSON calls 1e999 is no whole number.
+_NO_NETWORK = (
+    OSError,
+    CanonicalError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+)
 
 
 @dataclass(frozen=True)
@@ -178,7 +188,7 @@ def load_network(folder: Path) -> Network:
             return _network(parse_json(stream.read(_MAX_BYTES)))
     except FileNotFoundError as error:
         raise NetworkError(f"no network here: {path.absolute()} does not exist") from error
-    except (OSError, CanonicalError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except _NO_NETWORK as error:
         raise NetworkError(f"{path} is no network's file: {error!r}") from error
 
 

@@ -1,16 +1,16 @@
 """Write the folders of a network whose hosts are machines of their own, from a small TOML file."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fl_node.errors import NetworkError
+from fl_node.errors import NetworkError, TomlError
 from fl_node.network.create import Site, create_network
 from fl_node.network.host import Network, Ports, checked_address, holds_network, load_network
 from fl_node.network.membership import rewrite
 from fl_node.network.ports import USUAL
+from fl_node.toml import parse_toml
 
 _PERIOD_SECONDS = 1
 _MAX_PORT = 65535
@@ -24,14 +24,22 @@ def write_network(folder: Path, hosts_file: Path, ipfs: Path) -> tuple[Network, 
         ``address`` and those ports that are not the usual ones
     :raises FlnodeError: when the file is not as it should be, or names other hosts than the folder
     """
-    document = _read(hosts_file)
-    sites = {name: _site(name, said) for name, said in document["hosts"].items()}
+    sites, period_seconds = read_sites(hosts_file)
     if holds_network(folder):
         return _same(load_network(folder), sites, folder), False
-    period = document.get("period_seconds", _PERIOD_SECONDS)
-    network = create_network(folder, sites, ipfs, period_seconds=period)
+    network = create_network(folder, sites, ipfs, period_seconds=period_seconds)
     rewrite(folder, network)
     return network, True
+
+
+def read_sites(hosts_file: Path) -> tuple[dict[str, Site], int]:
+    """Read where the hosts are to be, and the seconds between blocks.
+
+    :raises NetworkError: when the file is not as it should be
+    """
+    document = _read(hosts_file)
+    sites = {name: _site(name, said) for name, said in document["hosts"].items()}
+    return sites, document.get("period_seconds", _PERIOD_SECONDS)
 
 
 def _same(network: Network, sites: Mapping[str, Site], folder: Path) -> Network:
@@ -46,8 +54,8 @@ def _same(network: Network, sites: Mapping[str, Site], folder: Path) -> Network:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_bytes().decode())
-    except (OSError, ValueError) as error:
+        document = parse_toml(path.read_bytes())
+    except (OSError, TomlError) as error:
         raise NetworkError(f"{path} cannot be read as TOML: {error}") from error
     unknown = sorted(set(document) - _KEYS)
     if unknown:

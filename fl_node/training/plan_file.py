@@ -1,6 +1,5 @@
 """A plan file as people write it: TOML, its keys, and every rule that needs no Keras."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -8,9 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from fl_node.errors import PlanError
+from fl_node.errors import PlanError, TomlError
 from fl_node.plan import Plan
 from fl_node.rounds import Terms
+from fl_node.toml import parse_toml
 from fl_node.training.builtin import BUILT_IN
 from fl_node.training.data import TRAIN_IMAGES, check_source
 from fl_node.training.references import is_reference, resolved
@@ -30,6 +30,7 @@ _DECIMALS = frozenset({"strategy_parameters", "max_delta_norm"})
 _KEYS = tuple(each.name for each in fields(Plan) if each.name != "initial")
 _TERMS = tuple(each.name for each in fields(Terms))
 _MAX_TERM = 2**32 - 1
+_MOST_PLACES = 30
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def _parsed(content: str | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(content, Mapping):
         return dict(content)
     try:
-        return tomllib.loads(content, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(content.encode(errors="surrogateescape"), parse_float=Decimal)
+    except TomlError as error:
         raise PlanError(f"the plan file is no TOML: {error}") from error
 
 
@@ -142,8 +143,11 @@ def _plan_values(values: dict[str, Any]) -> dict[str, Any]:
 def _exact(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _exact(each) for key, each in value.items()}
-    number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    return f"{Decimal(str(value)):f}" if number else value
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return value
+    number = Decimal(str(value))
+    # Written out, an exponent of a billion would be a gigabyte; the plan allows 30 digits.
+    return f"{number:f}" if abs(number.adjusted()) <= _MOST_PLACES else str(number)
 
 
 def _floats(value: Any) -> Any:

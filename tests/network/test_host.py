@@ -97,3 +97,14 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, content):
 def test_a_folder_without_a_network_is_named(tmp_path):
     with pytest.raises(NetworkError, match=f"no network here: {tmp_path}"):
         load_network(tmp_path)
+
+
+@pytest.mark.parametrize("chain_id", ["1e999", "-1e999", "NaN", "null", "9" * 5000, "[]"])
+def test_a_number_that_is_none_is_refused(tmp_path, chain_id):
+    save_network(tmp_path, network())
+    place = tmp_path / NETWORK_FILE
+    written = f'"chain_id": {network().chain_id}'
+    assert written in place.read_text()
+    place.write_text(place.read_text().replace(written, f'"chain_id": {chain_id}'))
+    with pytest.raises(NetworkError):
+        load_network(tmp_path)

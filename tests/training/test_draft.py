@@ -75,6 +75,8 @@ def test_decimals_stay_exact() -> None:
     assert dict(plan.strategy_parameters) == {"server_learning_rate": "0.10", "tau": "0.001"}
     assert plan.max_delta_norm == "12.50"
     assert draft_plan(SHORT | {"max_delta_norm": Decimal("1E+2")}).plan.max_delta_norm == "100"
+    with pytest.raises(PlanError, match="max_delta_norm"):  # written out it were a gigabyte
+        draft_plan(SHORT | {"max_delta_norm": Decimal("1E+999999999")})
 
 
 def test_changes_replace_keys_and_single_terms() -> None:
