@@ -171,7 +171,9 @@ class _Transport(ClientSyncBase):  # type: ignore[misc]  # untyped
         **_: object,
     ) -> tuple[list[Any], Iterator[bytes]]:
         command = path.strip("/")
-        target = f"{self._base}{command}?{urlencode([(key, _spelt(v)) for key, v in params])}"
+        spelt = [(key, _spelt(value)) for key, value in params]
+        # An address from the daemon itself may have letters that no text has.
+        target = f"{self._base}{command}?{urlencode(spelt, errors='replace')}"
         seconds = CALL_SECONDS if timeout is None else timeout
         with _transport_errors():
             answer = post(self._host, target, data, headers or {}, seconds)

@@ -136,6 +136,13 @@ def test_a_crowd_of_peers_that_hang_does_not_outlast_the_deadline(tmp_path):
     assert time.monotonic() - started < 10
 
 
+def test_a_peer_with_letters_that_no_text_has_is_one_that_cannot_be_connected(tmp_path):
+    peers = content(b'{"Peering":{"Peers":[{"ID":"\\ud800","Addrs":["/ip4/\\udfff"]}]}}')
+    answers = {"config/show": peers, "cat": content(b"asked for")}
+    with fake_api(answers | {"swarm/connect": content(b"{}", status=500)}) as api:
+        assert fetch(api, tmp_path) == b"asked for"
+
+
 GARBAGE = {
     "no JSON": content(b"<html>router login</html>"),
     "no text": content(b"\xff\xfe\x00"),
