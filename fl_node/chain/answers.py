@@ -94,6 +94,7 @@ _DIGEST = _text("0x[0-9a-fA-F]{64}")
 _ADDRESS = _text("0x[0-9a-fA-F]{40}")
 
 _BLOOM = _text("0x[0-9a-fA-F]{512}")
+_TYPE = _text("0x[0-7]?[0-9a-fA-F]")  # EIP-2718: a byte up to 0x7f
 
 _BLOCK = _with(
     _fields(
@@ -128,7 +129,7 @@ _TRANSACTION = _fields(
 )
 _RECEIPT = _fields(transactionHash=_DIGEST, blockHash=_DIGEST, blockNumber=_COUNT, status=_COUNT)
 _WHOLE_RECEIPT = _fields(
-    type=_COUNT,
+    type=_TYPE,
     status=_COUNT,
     cumulativeGasUsed=_CHAIN_ID,
     logsBloom=_BLOOM,
