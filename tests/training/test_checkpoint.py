@@ -3,6 +3,7 @@
 import hashlib
 import resource
 import tempfile
+import tracemalloc
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -323,3 +324,33 @@ def test_what_a_crash_left_of_an_unfinished_one_is_removed(kept):
     left.write_bytes(b"half")
     assert kept.of(begun()).resume() == DONE
     assert [each.name for each in kept.path.parent.iterdir()] == [kept.path.name]
+
+
+def test_writing_and_reading_hold_one_tensor_at_a_time(tmp_path):
+    class Large(ArrayState):
+        """Makes its tensors when they are asked for, and forgets them."""
+
+        def __init__(self):
+            super().__init__()
+            self.spec = TensorSpec(np.dtype(np.float32), (2**20,))
+
+        @property
+        def specs(self):
+            return dict.fromkeys("abcdefgh", self.spec)
+
+        def tensors(self):
+            yield from (np.full(self.spec.shape, i, np.float32) for i in range(8))
+
+        def load(self, tensors):
+            assert [tensors[name][-1] for name in "abcdefgh"] == list(range(8))
+
+    kept = Kept(tmp_path)
+    tracemalloc.start()
+    try:
+        kept.of(Large()).keep(DONE)
+        assert kept.of(Large()).resume() == DONE
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept.path.stat().st_size > 32 * 2**20
+    assert peak_bytes < 9 * 2**20  # two tensors: one is made while the last one is still written
