@@ -1,24 +1,33 @@
-"""A backup's file: a plain tar (POSIX.1-2001) of the manifest and then each file, streamed."""
+"""A backup's file: a plain tar (POSIX.1-2001) of the manifest and then each file, streamed.
+
+The reader compares what stands around the files with what must stand there: it interprets nothing.
+"""
 
 import hashlib
 import os
 import shutil
-import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from fl_node.backup.manifest import BackupError, Entry, Manifest, pieces_of
 from fl_node.files import write_atomically
-from fl_node.tar import END, tar_member
+from fl_node.tar import (
+    BLOCK_BYTES,
+    END,
+    padding,
+    stated_name,
+    stated_size,
+    tar_header,
+    tar_member,
+)
 
 MANIFEST_NAME, FOLDER_NAME = "manifest.json", "host"
 _OWNER_ONLY, _FOLDER_MODE = 0o600, 0o700
 _PIECE_BYTES = 2**20
 _MAX_MANIFEST_BYTES = 2**28  # of about a million files
-_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
 def pack(home: Path, manifest: Manifest, file: Path) -> None:
@@ -31,18 +40,19 @@ def pack(home: Path, manifest: Manifest, file: Path) -> None:
 
 
 def unpack(file: Path, folder: Path) -> Manifest:
-    """Make a host's folder from a backup, whole or not at all; every file's digest is checked.
+    """Make a host's folder from a backup, whole or not at all; every byte of it is checked.
 
     :raises BackupError: when the backup is damaged, or holds what is no plain file of its manifest
     :raises OSError: when something cannot be read or written
     """
-    with file.open("rb") as stream, _tar_errors(file), tarfile.open(fileobj=stream, mode="r|") as t:
-        members = iter(t)
-        manifest = Manifest.decode(_first(file, t, next(members, None)))
+    with file.open("rb") as stream:
+        manifest = Manifest.decode(_manifest(file, stream))
         with _scratch(folder) as scratch:
             for inside in manifest.folders:
                 (scratch / inside).mkdir(mode=_FOLDER_MODE)
-            _restore(file, t, members, manifest, scratch)
+            for entry in manifest.files:
+                _restore(file, stream, entry, scratch / entry.path)
+            _expect_end(file, stream)
             os.sync()  # the folder's name must not be on the disk before its files are
             scratch.rename(folder)
     return manifest
@@ -71,55 +81,53 @@ def _unchanged(home: Path, entry: Entry) -> Iterator[bytes]:
         )
 
 
-def _first(file: Path, archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> bytes:
-    if member is None or member.name != MANIFEST_NAME or member.type not in _FILES:
+def _manifest(file: Path, stream: BinaryIO) -> bytes:
+    header = stream.read(BLOCK_BYTES)
+    size = stated_size(header)
+    if size is None or header != tar_header(MANIFEST_NAME, size, _OWNER_ONLY):
         raise BackupError(f"{file} is no backup of flnode: it does not begin with a manifest")
-    if member.size > _MAX_MANIFEST_BYTES:
-        raise BackupError(f"{file} has a manifest of {member.size:,} bytes: no backup is so large")
-    return _content(archive, member).read()
+    if size > _MAX_MANIFEST_BYTES:
+        raise BackupError(f"{file} has a manifest of {size:,} bytes: no backup is so large")
+    content = stream.read(size)
+    _expect(file, stream, padding(size), MANIFEST_NAME)
+    return content
 
 
-def _restore(
-    file: Path,
-    archive: tarfile.TarFile,
-    members: Iterable[tarfile.TarInfo],
-    manifest: Manifest,
-    scratch: Path,
-) -> None:
-    missing = {f"{FOLDER_NAME}/{entry.path}": entry for entry in manifest.files}
-    for member in members:
-        if member.type not in _FILES or member.issparse():
-            raise BackupError(f"{file} holds {member.name!r}, which is no plain file: not restored")
-        entry = missing.pop(member.name, None)
-        if entry is None:
-            raise BackupError(
-                f"{file} holds {member.name!r}, which its manifest does not name: not restored"
-            )
-        _write(_content(archive, member), scratch / entry.path, entry)
-    if missing:
-        raise BackupError(f"{file} lacks {next(iter(missing))!r}: it is damaged, take another")
-
-
-def _write(source: IO[bytes], place: Path, entry: Entry) -> None:
-    digest = hashlib.sha256()
-
-    def pieces() -> Iterator[bytes]:
-        while piece := source.read(_PIECE_BYTES):
-            digest.update(piece)
-            yield piece
-
-    with place.open("xb") as stream:
+def _restore(file: Path, stream: BinaryIO, entry: Entry, place: Path) -> None:
+    name = f"{FOLDER_NAME}/{entry.path}"
+    _expect(file, stream, tar_header(name, entry.size, entry.mode), name)
+    digest, left = hashlib.sha256(), entry.size
+    with place.open("xb") as target:
         place.chmod(_OWNER_ONLY)
-        stream.writelines(pieces())
-    if digest.hexdigest() != entry.sha256:
+        while left and (piece := stream.read(min(left, _PIECE_BYTES))):
+            digest.update(piece)
+            target.write(piece)
+            left -= len(piece)
+    if left or digest.hexdigest() != entry.sha256:
         raise BackupError(f"{entry.path!r} in the backup is damaged: not restored")
     place.chmod(entry.mode)
+    _expect(file, stream, padding(entry.size), name)
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    stream = archive.extractfile(member)
-    assert stream is not None, member.name  # noqa: S101  it is a plain file
-    return stream
+def _expect(file: Path, stream: BinaryIO, wanted: bytes, name: str) -> None:
+    """Compare what stands around a file's bytes: names, sizes and modes leave it no freedom."""
+    found = stream.read(len(wanted))
+    if found == wanted:
+        return
+    other = stated_name(found[:BLOCK_BYTES])
+    if other not in ("", name):
+        raise BackupError(f"{file} holds {other!r} where its manifest names {name!r}: not restored")
+    if not any(found):
+        raise BackupError(f"{file} lacks {name!r}, or its end: it is damaged, take another")
+    raise BackupError(f"{file} holds no plain file {name!r}: it is damaged, take another")
+
+
+def _expect_end(file: Path, stream: BinaryIO) -> None:
+    after = stream.read(len(END) + 1)
+    if other := stated_name(after[:BLOCK_BYTES]):
+        raise BackupError(f"{file} holds {other!r}, which its manifest does not name: not restored")
+    if after != END:
+        raise BackupError(f"{file} does not end as a backup does: take another")
 
 
 @contextmanager
@@ -130,11 +138,3 @@ def _scratch(folder: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def _tar_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except (tarfile.TarError, EOFError) as error:
-        raise BackupError(f"{file} is no whole backup: {error}; take another") from error

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from fl_node.errors import CanonicalError, FlnodeError
 FORMAT = "flnode backup 1"
 _PIECE_BYTES = 2**20
 _OWNER = 0o700
+_MOST_NAME_BYTES, _MOST_PATH_BYTES = 255, 2048  # Linux takes twice the latter, with what is before
 
 
 class BackupError(FlnodeError):
@@ -106,11 +108,22 @@ def _entry(said: Any) -> Entry:
 
 def _inside(path: object) -> str:
     """Refuse a path that is not the plain way to something inside a folder."""
-    if isinstance(path, str) and "\0" not in path and str(PurePosixPath(path)) == path:
+    if isinstance(path, str) and _may_be_a_path(path) and str(PurePosixPath(path)) == path:
         parts = PurePosixPath(path).parts
         if parts and ".." not in parts and not path.startswith("/"):
             return path
     raise BackupError(f"the backup names {path!r}, which is outside of the folder: not restored")
+
+
+def _may_be_a_path(text: str) -> bool:
+    """Tell whether a file system would take it."""
+    try:
+        names = os.fsencode(text).split(b"/")
+    except UnicodeEncodeError:
+        return False
+    lengths = [len(name) for name in names]
+    fits = max(lengths) <= _MOST_NAME_BYTES and sum(lengths) <= _MOST_PATH_BYTES
+    return fits and "\0" not in text
 
 
 def _refuse_disorder(folders: Iterable[str], files: Iterable[Entry]) -> None:

@@ -13,10 +13,9 @@ from fl_node.bundle.manifest import STORE, Entry, Manifest
 from fl_node.cid import Cid
 from fl_node.errors import BundleError
 from fl_node.files import write_atomically
-from fl_node.tar import BLOCK_BYTES, END, padding, tar_header, tar_member
+from fl_node.tar import BLOCK_BYTES, END, padding, stated_size, tar_header, tar_member
 
 _NAME, _MODE = "manifest.json", 0o644
-_SIZE_FIELD = slice(124, 135)  # of a tar header: octal digits
 _MAX_MANIFEST_BYTES = 2**24  # of about 100,000 files
 _PIECE_BYTES = 2**20
 
@@ -80,9 +79,8 @@ def _unchanged(place: Path, entry: Entry) -> Iterator[bytes]:
 
 def _manifest(stream: BinaryIO) -> bytes:
     header = stream.read(BLOCK_BYTES)
-    digits = header[_SIZE_FIELD]
-    size = int(digits, 8) if digits.isdigit() and not set(digits) & set(b"89") else -1
-    if not 0 <= size <= _MAX_MANIFEST_BYTES or header != tar_header(_NAME, size, _MODE):
+    size = stated_size(header)
+    if size is None or size > _MAX_MANIFEST_BYTES or header != tar_header(_NAME, size, _MODE):
         raise BundleError("a bundle of flnode begins with its manifest, this file does not")
     content = stream.read(size)
     _expect(stream, padding(size), "the manifest's end")

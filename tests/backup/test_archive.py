@@ -1,6 +1,5 @@
 """A backup's file: what goes in comes out, and nothing else ever does."""
 
-import io
 import tarfile
 import tracemalloc
 from dataclasses import replace
@@ -10,6 +9,7 @@ import pytest
 
 from fl_node.backup.archive import pack, unpack
 from fl_node.backup.manifest import BackupError, Entry, Manifest, entry_of
+from fl_node.tar import END, padding
 
 FILES = {
     "flnode.toml": b"chain = 1\n",
@@ -120,26 +120,29 @@ def test_a_backup_cut_short_is_refused(file, length, tmp_path):
 
 def test_what_is_no_tar_is_refused(file, tmp_path):
     file.write_bytes(b"PK\x03\x04" * 1000)
-    with pytest.raises(BackupError, match="no whole backup"):
+    with pytest.raises(BackupError, match="does not begin with a manifest"):
         unpack(file, tmp_path / "again")
 
 
 def member(name, content=b"", kind=tarfile.REGTYPE, link=""):
     info = tarfile.TarInfo(name)
-    info.size, info.type, info.linkname = len(content), kind, link
+    info.size, info.type, info.linkname, info.mode = len(content), kind, link, 0o600
     return info, content
 
 
 def write_tar(file, *members):
-    with tarfile.open(file, "w") as archive:
+    with file.open("wb") as stream:
         for info, content in members:
-            archive.addfile(info, io.BytesIO(content))
+            stream.write(info.tobuf(tarfile.PAX_FORMAT) + content + padding(len(content)))
+        stream.write(END)
 
 
 A = Entry("a", 1, 0o600, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb")
 ONE = Manifest("node-1", ("keys",), (A,))
 FIRST = member("manifest.json", ONE.encode())
 THE_FILE = member("host/a", b"a")
+EXECUTABLE = member("host/a", b"a")
+EXECUTABLE[0].mode = 0o700
 
 
 def test_the_smallest_backup_is_one(tmp_path):
@@ -168,7 +171,7 @@ def test_what_the_manifest_does_not_name_is_refused_by_name(tmp_path, hostile, l
     write_tar(tmp_path / "t", FIRST, *([THE_FILE] if late else []), hostile)
     with pytest.raises(BackupError) as caught:
         unpack(tmp_path / "t", tmp_path / "again")
-    assert repr(hostile[0].name) in str(caught.value)
+    assert f" '{hostile[0].name}" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
 
 
@@ -180,9 +183,11 @@ def test_what_the_manifest_does_not_name_is_refused_by_name(tmp_path, hostile, l
         ([member("manifest.json", kind=tarfile.SYMTYPE, link="/etc/passwd")], "does not begin"),
         ([FIRST], "lacks 'host/a'"),
         ([FIRST, THE_FILE, THE_FILE], "does not name"),
+        ([FIRST, EXECUTABLE], "no plain file 'host/a'"),
         ([FIRST, member("host/a", b"b")], "damaged"),
         ([FIRST, member("host/a", b"")], "damaged"),
         ([FIRST, member("host/a", b"aa")], "damaged"),
+        ([FIRST, THE_FILE, member("", b"")], "does not end"),
         ([member("manifest.json", replace(ONE, files=()).encode()), THE_FILE], "does not name"),
     ],
 )
@@ -195,7 +200,7 @@ def test_what_does_not_agree_with_the_manifest_is_refused(tmp_path, members, tex
 
 def test_a_manifest_that_claims_gigabytes_is_not_read(tmp_path):
     info = tarfile.TarInfo("manifest.json")
-    info.size = 2**33
+    info.size, info.mode = 2**32, 0o600
     (tmp_path / "t").write_bytes(info.tobuf(tarfile.PAX_FORMAT) + bytes(10_000))
     with pytest.raises(BackupError, match="no backup is so large"):
         unpack(tmp_path / "t", tmp_path / "again")

@@ -16,7 +16,8 @@ GOOD = {
     "folders": ["keys"],
     "files": [{"path": "keys/node-1.json", "size": 3, "mode": 0o600, "sha256": DIGEST}],
 }
-names = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1)
+LETTERS = st.characters(exclude_characters="/\0", exclude_categories=("Cs",))
+names = st.text(LETTERS, min_size=1, max_size=60)
 SIZES = st.integers(0, 2**40)
 paths = st.lists(names.filter(lambda name: name not in (".", "..")), min_size=1, max_size=4)
 
@@ -43,6 +44,7 @@ def test_what_is_written_is_read(parts, written, size):
 OUTSIDE = [
     *("", ".", "..", "/etc/passwd", "//etc", "../x", "keys/../../x", "keys/..", "a//b", "./a"),
     *("a/", "a/./b", "keys\0", None, 7, ["keys"]),
+    *("\ud800", "a" * 256),
 ]
 
 
