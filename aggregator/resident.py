@@ -44,6 +44,9 @@ class TrainerWatcher(Protocol):
     def closed(self, outcome: Closed) -> None:
         """It closed a round in the header's place."""
 
+    def rejected(self, rejected: Rejected) -> None:
+        """It rejected an update in the header's place; the round stays open."""
+
 
 class HeaderWatcher(Protocol):
     """Is told what the header does."""
@@ -148,6 +151,9 @@ class TrainerRole:
         outcome = close(self.closer)
         if isinstance(outcome, Closed):
             self.watcher.closed(outcome)
+        if isinstance(outcome, NotDue):
+            for rejected in outcome.rejected:
+                self.watcher.rejected(rejected)
 
 
 @dataclass

@@ -11,10 +11,10 @@ from fl_node.errors import FlnodeError
 
 COMMANDS = {
     "aggregate": "aggregator.roles_command:aggregate",
-    "audit": "aggregator.command:audit",
+    "audit": "aggregator.audit_command:audit",
     "backup": "fl_node.host_command:backup",
-    "bundle": "aggregator.command:bundle",
-    "demo": "aggregator.command:demo",
+    "bundle": "aggregator.audit_command:bundle",
+    "demo": "aggregator.demo_command:demo",
     "deploy": "aggregator.roles_command:deploy",
     "devnet": "fl_node.network.command:devnet",
     "doctor": "fl_node.host_command:doctor",
@@ -25,6 +25,7 @@ COMMANDS = {
     "keys": "fl_node.host_command:keys",
     "network": "fl_node.network.host_command:network",
     "nodes": "fl_node.nodes_command:nodes",
+    "owner": "fl_node.owner_command:owner",
     "plot": "fl_node.command:plot",
     "restore": "fl_node.host_command:restore",
     "status": "fl_node.command:status",

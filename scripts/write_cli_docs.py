@@ -31,8 +31,8 @@ Written from the commands' own `--help` by `make docs`; a test fails when it is 
 | `audit` | `ok, rounds_checked, first_bad{round, node, reason, detail}, findings[as first_bad], \
 rejections[{round, node, reason, verdict}], disputes[{round, node}], owner_acts[]` |
 | `status` | `federation, chain_id, name, plan, round, rounds_total, complete, closable, deadline, \
-global, rounds[{round, global, included[], rejected[{node, reason}], missing[], accuracy, \
-unreadable}], nodes[{node, account}]` |
+global, rounds[{round, global, included[], late[{node, why}], rejected[{node, reason}], missing[], \
+duplicates[], agreeing[], disputing[], accuracy, loss, unreadable}], nodes[{node, account}]` |
 | `evaluate` | `global{number, weights, report}, samples, metrics{}` |
 | `deploy` | `federation, chain_id, plan, global, header, nodes{}, settings[]` |
 | `train` | `node, rounds[], updates[]` |
@@ -41,6 +41,11 @@ unreadable}], nodes[{node, account}]` |
 | `join` | `federation, chain_id, plan, trained[], node, accepted, settings` |
 | `nodes add` | `node, account, funded_wei, registered, folder, steps[]` |
 | `nodes remove` | `node, revoked, reopened, voted_out, steps[]` |
+| `owner header` | `header` |
+| `owner reopen` | `reopened` |
+| `owner extend` | `rounds, before` |
+| `owner terms` | `terms{target, quorum, round_seconds, grace_seconds, max_staleness, finality, \
+rounds}` |
 | `keys new` | `address, keystore, password_file` |
 | `backup` | `file, host, files, bytes, left_out[], stopped` |
 | `restore` | `folder, host, files, bytes` |

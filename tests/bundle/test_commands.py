@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from aggregator.command import audit, bundle
+from aggregator.audit_command import audit, bundle
 from fl_node.config import Settings, save_settings
 from fl_node.errors import BundleError, ProofError, SettingsError
 from tests.embedded_host import embedded_host

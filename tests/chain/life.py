@@ -179,7 +179,7 @@ def _assert_the_round_agrees(snapshot: Snapshot, timeline: Timeline) -> None:
     assert timeline.model(state.number - 1) == snapshot.latest
     assert (len(log.members), len(log.updates)) == (state.members, state.received)
     assert replace(log.terms, rounds=0) == replace(snapshot.terms, rounds=0)
-    assert log.opened_at <= state.opened_at
+    assert log.opened_at == state.opened_at
     before = timeline.rounds.get(state.number - 1)
     words = before.attestations if before else ()
     counting = [word for word in words if word.agrees and word.opening == timeline.opening]
