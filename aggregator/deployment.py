@@ -18,10 +18,15 @@ from fl_node.training.draft import Draft
 def require_finished(home: Path, settings: Settings) -> None:
     """Refuse to take the place of a federation whose last round is not closed.
 
+    One that not all hosts here name is let through: its deployment may have been killed.
+
     :raises SettingsError: naming it
     """
-    if not settings.federation:
-        return
+    if settings.federation and _all_told(home, settings):
+        _require_closed(home, settings)
+
+
+def _require_closed(home: Path, settings: Settings) -> None:
     timeline = read_timeline(open_ledger(home, settings))[1]
     if not timeline.complete:
         raise SettingsError(
@@ -31,13 +36,49 @@ def require_finished(home: Path, settings: Settings) -> None:
 
 
 def deploy_federation(
-    home: Path, settings: Settings, draft: Draft, members: Members
+    home: Path, settings: Settings, draft: Draft, members: Members, *, another: bool = False
 ) -> tuple[Ledger, list[Path]]:
-    """Store plan and initial model, create the contract, register nodes, open round 1.
+    """Make sure that there is such a federation, in round 1, and that all hosts here name it.
 
-    :returns: the owner's view, and the settings files that name the federation now
+    What a killed deployment told some of them is told to the others.
+
+    :param another: create one all the same
+    :returns: a view of it, and the settings files that name the federation now
+    :raises SettingsError: when the settings name one that is not finished
     :raises FlnodeError: when store or chain refuse, or the owner's account cannot be opened
     """
+    ledger = None if another else _begun(home, settings, draft, members)
+    if ledger is None:
+        ledger = _created(home, settings, draft, members)
+    return ledger, [_told(folder, ledger, draft) for folder in _hosts_here(home)]
+
+
+def _begun(home: Path, settings: Settings, draft: Draft, members: Members) -> Ledger | None:
+    """Find the same federation in the settings, where a deployment was killed on its last steps."""
+    if not settings.federation:
+        return None
+    ledger = open_ledger(home, settings)
+    if not _all_told(home, settings) and _is_as_asked(ledger, draft, members):
+        return ledger
+    _require_closed(home, settings)
+    return None
+
+
+def _is_as_asked(ledger: Ledger, draft: Draft, members: Members) -> bool:
+    snapshot, timeline = read_timeline(ledger)
+    found = {0: snapshot.header} | dict(timeline.members)
+    asked = {0: members.header} | dict(members.nodes)
+    return (timeline.plan, snapshot.terms, timeline.open_number) == (
+        draft.plan.cid,
+        draft.terms,
+        1,
+    ) and {node: account.lower() for node, account in found.items()} == {
+        node: account.lower() for node, account in asked.items()
+    }
+
+
+def _created(home: Path, settings: Settings, draft: Draft, members: Members) -> Ledger:
+    """Store plan and initial model, create the contract, register nodes, open round 1."""
     owner = open_signer(home, settings, "owner_keystore")
     chain, store = open_chain(home, settings), open_store(home, settings)
     ledger = create_federation(
@@ -50,7 +91,12 @@ def deploy_federation(
         terms=draft.terms,
     )
     ledger.wait_settled()
-    return ledger, [_told(folder, ledger, draft) for folder in _hosts_here(home)]
+    return ledger
+
+
+def _all_told(home: Path, settings: Settings) -> bool:
+    told = (load_settings(folder, environment={}) for folder in _hosts_here(home))
+    return all(each.federation == settings.federation for each in told)
 
 
 def _told(folder: Path, ledger: Ledger, draft: Draft) -> Path:
@@ -65,6 +111,11 @@ def _told(folder: Path, ledger: Ledger, draft: Draft) -> Path:
 
 
 def _hosts_here(home: Path) -> list[Path]:
-    """Give the host folders of the network that this one is part of, or just this one."""
+    """Give the host folders of the network that this one is part of, itself first.
+
+    What a killed deployment created is found by the next one if its own host was told.
+    """
     network = home.resolve().parent
-    return list(homes_of(network, None).values()) if holds_network(network) else [home]
+    if not holds_network(network):
+        return [home]
+    return sorted(homes_of(network, None).values(), key=lambda each: each != home.resolve())

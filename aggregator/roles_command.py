@@ -52,7 +52,7 @@ def deploy(
     known = read_members(home, header, nodes)
     draft = read_draft(plan_file, {} if rounds is None else {"terms": {"rounds": rounds}})
     members = known.for_nodes(draft.plan.nodes)
-    ledger, told = deploy_federation(home, settings, draft, members)
+    ledger, told = deploy_federation(home, settings, draft, members, another=another)
     if as_json:
         print_json(
             {
