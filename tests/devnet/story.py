@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from aggregator.audit import Audit, audit
 from fl_node.chain.deploy import create_federation
@@ -36,9 +37,25 @@ def wait_until(happened: Callable[[], bool], what: str, seconds: float = WAIT_SE
 
 
 def kill_daemon(folder: Path, name: str) -> None:
-    """Kill one with SIGKILL; its supervisor starts another."""
-    (pid,) = (each.pid for each in processes(folder) if each.name == name)
-    os.kill(pid, signal.SIGKILL)
+    """Kill one with SIGKILL as soon as it runs; its supervisor starts another."""
+
+    def pids() -> list[int]:
+        return [each.pid for each in processes(folder) if each.name == name and each.pid]
+
+    wait_until(lambda: bool(pids()), f"{name} runs")
+    os.kill(pids()[0], signal.SIGKILL)
+
+
+class Process(Protocol):
+    """What of :class:`subprocess.Popen` is asked of a role."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def kill(self) -> None: ...
 
 
 @dataclass
@@ -47,7 +64,7 @@ class Role:
 
     name: str
     log: Path
-    process: subprocess.Popen[bytes]
+    process: Process
 
     @property
     def lines(self) -> list[str]:
@@ -67,6 +84,25 @@ class Role:
         assert code == 0, f"{self.name} ended with {code}: {self.lines[-20:]}"
 
 
+Launch = Callable[["Story", str, Path], Process]
+
+
+def number_of(host: str) -> int:
+    """Give a node's number, or 0 for the header."""
+    return 0 if host == HEADER else int(host.removeprefix("node-"))
+
+
+def launch_small(story: "Story", host: str, log: Path) -> Process:
+    """Begin a role of small tensors, with nothing but what its command line says."""
+    command = [
+        *story.inside.get(host, ()),
+        *(sys.executable, "-m", "tests.devnet.small_role"),
+        *(str(story.folder / host), story.address, str(number_of(host))),
+    ]
+    with log.open("wb") as stream:
+        return subprocess.Popen(command, stdout=stream, stderr=stream, cwd=SOURCES)
+
+
 @dataclass
 class Story:
     """One federation on a devnet.
@@ -74,6 +110,7 @@ class Story:
     :ivar folder: the devnet's
     :ivar logs: what its roles print
     :ivar inside: by host, the words before a command that is to run on the host's machine
+    :ivar launch: how a role begins
     """
 
     folder: Path
@@ -81,20 +118,13 @@ class Story:
     address: str
     rounds: int
     inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    launch: Launch = launch_small
     roles: dict[str, Role] = field(default_factory=dict)
 
     def start(self, *hosts: str) -> None:
         for host in hosts or HOSTS:
             log = self.logs / f"{host}-{time.monotonic_ns()}.log"
-            node = host.removeprefix("node-") if host != HEADER else "0"
-            command = [
-                *self.inside.get(host, ()),
-                *(sys.executable, "-m", "tests.devnet.small_role"),
-                *(str(self.folder / host), self.address, node),
-            ]
-            with log.open("wb") as stream:
-                process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=SOURCES)
-            self.roles[host] = Role(host, log, process)
+            self.roles[host] = Role(host, log, self.launch(self, host, log))
 
     def view(self, host: str = HEADER) -> Federation:
         home = self.folder / host
