@@ -9,14 +9,13 @@ from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature, ValidationError
 from eth_utils import keccak
 from eth_utils.address import to_checksum_address
-from rlp.codec import consume_length_prefix
 from rlp.exceptions import RLPException
 from trie import HexaryTrie
 
 from fl_node.chain.header import EMPTY_ROOT, EXTRA, SEAL_BYTES, Header
+from fl_node.chain.rlp_list import read_list
 from fl_node.errors import ProofError
 
-_MAX_NESTING = 6  # a transaction's access list and a receipt's logs have four levels
 _MAX_TYPE = 0x7F  # EIP-2718
 # By type: how many fields, and which are nonce, receiver and data (EIP-2930, 1559, 4844, 7702).
 _TYPED = {1: (11, 1, 4, 6), 2: (12, 1, 5, 7), 3: (14, 1, 5, 7), 4: (13, 1, 5, 7)}
@@ -132,7 +131,7 @@ def _read(read: Callable[[], _Result], what: str) -> _Result:
 
 
 def _typed(raw: bytes) -> SignedTransaction:
-    kind, fields = raw[0], _decoded(raw[1:])
+    kind, fields = raw[0], read_list(raw[1:])
     count, *places = _TYPED.get(kind, (0,))
     if len(fields) != count:
         raise ProofError(f"a transaction of type {kind} with {len(fields)} fields: no known one")
@@ -146,7 +145,7 @@ def _typed(raw: bytes) -> SignedTransaction:
 
 
 def _legacy(raw: bytes) -> SignedTransaction:
-    fields = _decoded(raw)
+    fields = read_list(raw)
     if len(fields) != _LEGACY_FIELDS:
         raise ProofError(f"a transaction has {_LEGACY_FIELDS} fields, found {len(fields)}")
     nonce, _, _, receiver, _, data, v, r, s = fields
@@ -164,7 +163,7 @@ def _chain_and_parity(v: int) -> tuple[int | None, int]:
 
 def _receipt(raw: bytes) -> Receipt:
     typed = bool(raw) and raw[0] <= _MAX_TYPE
-    status, _gas_used, _bloom, logs = _decoded(raw[1:] if typed else raw)
+    status, _gas_used, _bloom, logs = read_list(raw[1:] if typed else raw)
     if status not in (b"", b"\1"):
         raise ProofError("a receipt says whether its transaction succeeded, found something else")
     return Receipt(status == b"\1", tuple(_log(*each) for each in _list(logs)))
@@ -175,25 +174,6 @@ def _log(address: Any, topics: Any, data: Any) -> Log:
     if len(topics) > _MAX_TOPICS or any(len(_bytes(each)) != _TOPIC_BYTES for each in topics):
         raise ProofError("a log has up to 4 topics of 32 bytes, found others")
     return Log(_checksummed(_bytes(address)), tuple(topics), _bytes(data))
-
-
-def _decoded(content: bytes) -> Any:
-    _refuse_deeper(content)
-    return _list(rlp.decode(content))
-
-
-def _refuse_deeper(content: bytes) -> None:
-    """Count levels before the decoder, which recurses, sees them."""
-    place, ends = 0, [len(content)]
-    while place < ends[0]:
-        while place >= ends[-1]:
-            ends.pop()
-        _, kind, length, start = consume_length_prefix(content, place)
-        if kind is list:
-            ends.append(start + length)
-        if len(ends) > _MAX_NESTING or start + length > ends[0]:
-            raise ProofError("RLP of few levels was expected, found more, or less than it says")
-        place = start if kind is list else start + length
 
 
 def _list(found: Any) -> Any:
