@@ -10,6 +10,7 @@ from fl_node.toml import MAX_BYTES, parse_toml
 
 def test_what_is_toml_is_given():
     assert parse_toml(b'a = 1\n[b]\nc = "\xc3\xa4"') == {"a": 1, "b": {"c": "ä"}}
+    assert parse_toml(b'a = "' + b"." * 500 + b'"') == {"a": "." * 500}
     assert parse_toml(b"a = 0.1", parse_float=Decimal) == {"a": Decimal("0.1")}
 
 
@@ -24,6 +25,9 @@ def test_what_is_toml_is_given():
         b"a = " + b"9" * 5000,
         b"a" * (MAX_BYTES + 1),
         b"d = 2026-13-01",
+        b".".join([b"a"] * 200_000) + b" = 1",
+        b"[" + b" . ".join([b'"a"'] * 20_000) + b"]",
+        b"a = {" + b".".join([b"'a'"] * 20_000) + b" = 1}",
     ],
 )
 def test_anything_else_is_one_named_error(content):
