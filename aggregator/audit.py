@@ -1,7 +1,9 @@
 """Recompute a federation from its chain and its store, and say where they do not agree."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 
 from aggregator.admission import Refusal
 from aggregator.recompute import judge, recompute
@@ -21,8 +23,9 @@ from fl_node.weights import Weights
 REPRODUCED = "reproduced"
 CONTRADICTED = "contradicted"
 UNVERIFIABLE = "unverifiable"
-# About the auditor's store, not about the update.
-_SAYS_NOTHING = frozenset({Reason.UNAVAILABLE, Reason.DIGEST_MISMATCH})
+ERASED = "bytes-erased"
+_LABEL = Reason.UNAVAILABLE.label
+_FETCHED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,11 @@ def _about_the_whole(federation: Federation, timeline: Timeline) -> list[Finding
 def _audit_round(
     federation: Federation, timeline: Timeline, log: RoundLog, closing: Closing
 ) -> RoundAudit:
-    verdicts = {node: _judged(federation, timeline, each) for node, each in log.updates.items()}
-    refused = {node: each for node, each in verdicts.items() if isinstance(each, Refusal)}
+    verdicts = _all_judged(federation, timeline, log.updates.values())
+    bad = {node: each for node, each in verdicts.items() if not isinstance(each, Weights)}
     admitted = {node: each for node, each in verdicts.items() if isinstance(each, Weights)}
-    findings = [_wrongly_admitted(log.number, node, refused[node]) for node in sorted(refused)]
-    if not refused:
+    findings = [_wrongly_admitted(log.updates[node], bad[node]) for node in sorted(bad)]
+    if not bad:
         findings += _about_closing(federation, timeline, log, closing, admitted)
     rejections = tuple(_rejection(federation, timeline, each) for each in log.rejections)
     findings += [_wrongly_rejected(each) for each in rejections if each.verdict == CONTRADICTED]
@@ -145,16 +148,45 @@ def _audit_round(
     return RoundAudit(log.number, tuple(findings), rejections, disputes)
 
 
-def _judged(federation: Federation, timeline: Timeline, update: Update) -> Weights | Refusal:
+@dataclass(frozen=True)
+class _Unchecked:
+    """Why nothing can be said about an update: a word for programs, a line for people."""
+
+    reason: str
+    detail: str
+
+
+_Verdict = Weights | Refusal | _Unchecked
+
+
+def _all_judged(
+    federation: Federation, timeline: Timeline, updates: Iterable[Update]
+) -> dict[int, _Verdict]:
+    """Judge a round's updates side by side: most of it is waiting, for bytes or for hashes."""
+    listed = list(updates)
+    with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
+        verdicts = pool.map(partial(_judged, federation, timeline), listed)
+        return {each.node: verdict for each, verdict in zip(listed, verdicts, strict=True)}
+
+
+def _judged(federation: Federation, timeline: Timeline, update: Update) -> _Verdict:
     try:
-        return judge(federation, timeline, update)
+        verdict = judge(federation, timeline, update)
     except (StoreError, WeightsError) as error:  # its base, mostly
-        return Refusal(Reason.UNAVAILABLE, f"trained from global {update.base}: {error}")
+        return _Unchecked(_LABEL, f"trained from global {update.base}: {error}")
+    if isinstance(verdict, Refusal) and verdict.reason == Reason.UNAVAILABLE:
+        return _Unchecked(ERASED, f"nobody serves it any more: {verdict.found}")
+    return verdict
 
 
-def _wrongly_admitted(number: int, node: int, refusal: Refusal) -> Finding:
-    blame = "cannot be checked" if refusal.reason in _SAYS_NOTHING else "averaged all the same"
-    return Finding(number, node, refusal.reason.label, f"{blame}: {refusal.found}")
+def _wrongly_admitted(update: Update, verdict: Refusal | _Unchecked) -> Finding:
+    if isinstance(verdict, _Unchecked):
+        reason, blame, found = verdict.reason, "cannot be checked", verdict.detail
+    else:
+        damaged = verdict.reason == Reason.DIGEST_MISMATCH  # the auditor's store, not the update
+        blame = "cannot be checked" if damaged else "averaged all the same"
+        reason, found = verdict.reason.label, verdict.found
+    return Finding(update.round, update.node, reason, f"{blame}: {found}")
 
 
 def _wrongly_rejected(verdict: RejectionVerdict) -> Finding:
@@ -204,10 +236,12 @@ def _rejection(
     if rejection.reason == Reason.UNAVAILABLE:  # what could not be had then says nothing now
         return RejectionVerdict(rejection, UNVERIFIABLE, "only the closer can say")
     verdict = _judged(federation, timeline, rejection.update)
-    if not isinstance(verdict, Refusal):
+    if isinstance(verdict, _Unchecked):
+        return RejectionVerdict(rejection, UNVERIFIABLE, verdict.detail)
+    if isinstance(verdict, Weights):
         return RejectionVerdict(rejection, CONTRADICTED, "it passes every check")
     if verdict.reason == rejection.reason:
         return RejectionVerdict(rejection, REPRODUCED, verdict.found)
-    if verdict.reason in _SAYS_NOTHING:
+    if verdict.reason == Reason.DIGEST_MISMATCH:
         return RejectionVerdict(rejection, UNVERIFIABLE, verdict.found)
     return RejectionVerdict(rejection, CONTRADICTED, f"it is {verdict.reason.label} instead")

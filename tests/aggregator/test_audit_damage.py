@@ -67,7 +67,7 @@ def erased(federation, cid):
 def test_an_update_that_was_erased_cannot_be_checked(finished):
     with erased(finished, finished.timeline().rounds[2].updates[3].weights):
         result = audited(finished)
-    assert found(result) == [(2, 3, "unavailable")]
+    assert found(result) == [(2, 3, "bytes-erased")]
     assert result.first_bad.detail.startswith("cannot be checked: ")
 
 
@@ -116,6 +116,7 @@ def test_a_store_damaged_under_it_never_stops_an_audit(finished, data):
     assert {each.reason for each in result.findings} <= {
         "digest-mismatch",
         "too-large",
+        "bytes-erased",
         "unavailable",
         "wrong-report",
     }

@@ -200,7 +200,7 @@ def test_a_state_that_cannot_be_recomputed_either_is_an_error_that_names_the_upd
     with pytest.raises(UnavailableError, match="the update of node 2 is unavail"):
         close(stateful.closer())
     result = audit(stateful.view("stranger"), silent)
-    assert [(each.round, each.reason) for each in result.findings] == [(1, "unavailable")]
+    assert [(each.round, each.reason) for each in result.findings] == [(1, "bytes-erased")]
 
 
 def test_an_audit_says_so_when_a_round_cannot_be_recomputed_for_its_state(stateful):
@@ -210,7 +210,7 @@ def test_an_audit_says_so_when_a_round_cannot_be_recomputed_for_its_state(statef
     stateful.place(closed.report.recomputable.admitted[0].weights).unlink()
     result = audit(stateful.view("stranger"), silent)
     assert [(each.round, each.node, each.reason) for each in result.findings] == [
-        (1, 1, "unavailable"),
+        (1, 1, "bytes-erased"),
         (2, None, "not-recomputable"),
     ]
 

@@ -89,7 +89,7 @@ def test_what_the_store_has_not_is_named(tmp_path):
     federation.store.drop(lost)
     assert written(federation, tmp_path / "b").manifest.absent == (lost,)
     found = verified(tmp_path / "b").audit
-    assert [(each.node, each.reason) for each in found.findings] == [(2, "unavailable")]
+    assert [(each.node, each.reason) for each in found.findings] == [(2, "bytes-erased")]
 
 
 @pytest.mark.parametrize("which", ["first", "last"])

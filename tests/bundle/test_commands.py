@@ -107,7 +107,7 @@ def test_what_the_store_has_not_is_said_twice(host, tmp_path):
     result = run(audit, "--bundle", tmp_path / "b")
     assert result.exit_code == 1
     assert f"not in the bundle, since the store had it not: {lost}" in result.output
-    assert "round 1, node 1: unavailable" in result.output
+    assert "round 1, node 1: bytes-erased" in result.output
 
 
 def test_a_report_that_lies_is_found_without_weights(tmp_path):
