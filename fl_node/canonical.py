@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import rfc8785
@@ -12,10 +12,12 @@ from fl_node.errors import CanonicalError
 
 MAX_DEPTH = 100  # fixed, so that what is refused does not depend on the caller's stack
 _MAX_WHOLE = 2**53 - 1
-# Possessive and with an end that may be missing: a text is gone over once and nothing is remembered.
+# Possessive, and its end may be missing: a text is gone over once and nothing is remembered.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _OPENING, _CLOSING = b"[{", b"]}"
-_NO_BRACKETS = bytes(set(range(256)) - set(_OPENING + _CLOSING))
+_NO_STRUCTURE = bytes(set(range(256)) - set(_OPENING + _CLOSING + b","))
+# A value takes some 70 bytes of memory, and two of a file of nothing but brackets and commas.
+_FREE_VALUES, _BYTES_PER_VALUE = 2**18, 16
 
 
 def encode_json(value: object) -> bytes:
@@ -45,10 +47,12 @@ def decode_json(content: bytes) -> Any:
 def parse_json(content: bytes, whole_number: Callable[[str], object] = int) -> Any:
     """Parse JSON of up to 100 levels in any form; the caller compares it with the canonical one.
 
+    Of long JSON, most has to be texts: 262,144 values, and one for each 16 bytes.
+
     :param whole_number: what becomes of digits without a point and an exponent
-    :raises CanonicalError: when the bytes are not JSON in UTF-8, or nested deeper
+    :raises CanonicalError: when the bytes are not JSON in UTF-8, nested deeper, or of more values
     """
-    _refuse_nesting(content)
+    _refuse_crowds(content)
     try:
         # As text, since the parser would guess UTF-16 and UTF-32, whose brackets are not counted.
         return json.loads(content.decode("utf-8"), parse_int=whole_number)
@@ -61,17 +65,35 @@ def _whole_number(text: str) -> int | float:
     return int(text) if abs(number) <= _MAX_WHOLE else number
 
 
-def _refuse_nesting(content: bytes) -> None:
-    """Count brackets before the parser sees them.
+def _refuse_crowds(content: bytes) -> None:
+    """Count levels and values before the parser sees them.
 
     The parser recurses on the C stack, and the limit that should stop it is Python's, which py-evm
     raises so far that a few kilobytes of brackets end the process.
     """
-    depth = 0
-    for byte in _STRING.sub(b"", content).translate(None, _NO_BRACKETS):
-        depth += 1 if byte in _OPENING else -1
+    depth = values = 0
+    allowed = _FREE_VALUES + len(content) // _BYTES_PER_VALUE
+    for byte in _structure(content):
+        depth += (byte in _OPENING) - (byte in _CLOSING)
+        values += byte not in _CLOSING
         if depth > MAX_DEPTH:
             raise CanonicalError(f"JSON of up to {MAX_DEPTH} levels was expected, found more")
+        if values > allowed:
+            raise CanonicalError(f"JSON of up to {allowed} values was expected, found more")
+
+
+def _structure(content: bytes) -> Iterator[int]:
+    """Give the brackets and commas that are in no text."""
+    place = 0
+    for text in _STRING.finditer(content):
+        yield from content[place : text.start()].translate(None, _NO_STRUCTURE)
+        place = text.end()
+    yield from content[place:].translate(None, _NO_STRUCTURE)
+
+
+def _separators(content: bytes) -> int:
+    """Count what each value but one begins with, or follows; a text may hold some of it, too."""
+    return sum(map(content.count, (b",", b"[", b"{")))
 
 
 def _refuse_deeper(value: object, levels: int) -> None:

@@ -1,12 +1,19 @@
 import math
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl_node.canonical import MAX_DEPTH, decode_json, encode_json, finite_or_null
+from fl_node.canonical import (
+    MAX_DEPTH,
+    decode_json,
+    encode_json,
+    finite_or_null,
+    parse_json,
+)
 from fl_node.errors import CanonicalError
 
 WHOLE = st.integers(-(2**53) + 1, 2**53 - 1)
@@ -170,3 +177,23 @@ def test_a_long_text_takes_neither_minutes_nor_memory(text: bytes) -> None:
         [sys.executable, "-c", script], input=text, capture_output=True, timeout=60, check=True
     )
     assert int(done.stdout) < 100_000  # KiB; it was 120 times the text
+
+
+@pytest.mark.parametrize(
+    "piece", [b"[],", b"{},", b"1.5,", b'"ab",', b'{"":0},', b"null,", b'"",', b"[[]],"]
+)
+def test_many_small_values_do_not_take_a_multiple_of_the_memory(piece: bytes) -> None:
+    content = b"[" + piece * (3_000_000 // len(piece)) + b"0]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(CanonicalError, match="values"):
+            parse_json(content)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+def test_as_many_values_as_a_model_of_50_000_tensors_has_are_read() -> None:
+    entry = {"data_offsets": [0, 2**40], "dtype": "F32", "shape": [64, 3, 3, 64]}
+    tensors = {f"{number:06d}/kernel": entry for number in range(45_000)}
+    assert len(decode_json(encode_json(tensors))) == 45_000
