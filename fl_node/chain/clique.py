@@ -35,7 +35,7 @@ class Clique:
             raise ProofError("a genesis that names sealers was expected, found one without")
         self._sealers = sorted(set(_listed(genesis)))
         self._recent: dict[int, bytes] = {}
-        self._votes: dict[tuple[bytes, bytes], bool] = {}
+        self._votes: dict[bytes, set[bytes]] = {}  # about whom, and by whom
         self._parent = genesis
         self.least_gap_seconds: int | None = None
 
@@ -105,14 +105,14 @@ class Clique:
 
     def _count(self, header: Header, sealer: bytes) -> None:
         candidate, wanted = header.fields[COINBASE], header.fields[NONCE] == _AUTHORISE
-        self._votes.pop((sealer, candidate), None)
+        ayes = self._votes.setdefault(candidate, set())
+        ayes.discard(sealer)
         if wanted == (candidate in self._sealers):
             return  # a vote for what is so already
-        self._votes[sealer, candidate] = wanted
-        ayes = sum(1 for _, about in self._votes if about == candidate)
-        if ayes > len(self._sealers) // 2:
+        ayes.add(sealer)
+        if len(ayes) > len(self._sealers) // 2:
             self._admit(candidate) if wanted else self._expel(candidate, header.number)
-            self._votes = {vote: aye for vote, aye in self._votes.items() if vote[1] != candidate}
+            self._votes.pop(candidate)
 
     def _admit(self, candidate: bytes) -> None:
         self._sealers = sorted([*self._sealers, candidate])
@@ -120,7 +120,8 @@ class Clique:
     def _expel(self, candidate: bytes, number: int) -> None:
         self._sealers.remove(candidate)
         self._recent.pop(number - self._limit, None)  # fewer sealers wait for fewer blocks
-        self._votes = {vote: aye for vote, aye in self._votes.items() if vote[0] != candidate}
+        for ayes in self._votes.values():
+            ayes.discard(candidate)
 
 
 def names_sealers(genesis: Header) -> bool:
