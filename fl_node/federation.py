@@ -6,11 +6,14 @@ from fl_node.chain.ledger import Ledger
 from fl_node.cid import Cid
 from fl_node.plan import Plan
 from fl_node.store.store import Store
-from fl_node.weights import Weights
+from fl_node.weights import MAX_HEADER_BYTES, Weights, encode_header
 
-MAX_PLAN_BYTES = 16 * 1024 * 1024
+# Of a plan, and of a report on some 10,000 nodes. Read, JSON may take ten times as much.
+MAX_PLAN_BYTES = 3 * 1024 * 1024
 MAX_INITIAL_BYTES = 16 * 1024**3  # nothing is known of the model before its initial weights
 _FIRST_FETCH_TIMEOUT_SECONDS = 60
+_METADATA_BYTES = 64 * 1024
+_STATES = 4  # a strategy's state holds that many values for each of the model's, or less
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,16 @@ class Federation:
     def weights(self, cid: Cid) -> Weights:
         """Fetch a global, or a strategy's state.
 
-        :raises StoreError: when the bytes cannot be had, or are others
+        :raises StoreError: when the bytes cannot be had, are others, or too many for either
         :raises WeightsError: when they are no canonical weights file
         """
+        header = _STATES * len(encode_header(self.initial.specs, {})) + _METADATA_BYTES
         path = self.store.fetch(
             cid,
-            max_bytes=MAX_INITIAL_BYTES,
+            max_bytes=header + _STATES * self.initial.nbytes,
             timeout_seconds=self.plan.fetch_timeout_seconds,
         )
-        return Weights.read(path)
+        return Weights.read(path, max_header_bytes=min(header, MAX_HEADER_BYTES))
 
     def small(self, cid: Cid) -> bytes:
         """Fetch a report or another small file.

@@ -8,7 +8,7 @@ from fl_node.errors import ReportError
 from fl_node.report import Report
 from fl_node.store.store import Store
 
-_MAX_REPORT_BYTES = 16 * 1024 * 1024
+_MAX_REPORT_BYTES = 3 * 1024 * 1024
 _READ_SECONDS = 10.0
 
 

@@ -52,6 +52,12 @@ def test_small_files_have_a_limit(federation):
         open_federation(naming(federation, cid), federation.store)
 
 
+def test_a_global_that_no_model_fills_is_refused_before_it_is_read(federation):
+    cid = federation.store.put([bytes(1024 * 1024)])
+    with pytest.raises(TooLargeError):
+        federation.view("node 1").weights(cid)
+
+
 def test_what_is_not_there_is_unavailable(federation):
     opened = federation.view("node 1")
     for read in (opened.small, opened.weights):
