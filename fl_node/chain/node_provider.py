@@ -21,10 +21,7 @@ from fl_node.errors import CanonicalError, LedgerError
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.05, 20.0
 # A node that restarts is back within a second; whoever needs longer is told, and may go on asking.
 _TRIES, _FIRST_PAUSE_SECONDS = 5, 0.1
-# 10,000 blocks full of a federation's logs are less than half of it. Read, it takes some 60 MiB.
-_MAX_ANSWER_BYTES = 16 * 2**20
-# `[]` is a value of 64 bytes once it is read. A log has one value in 50 bytes, a block in 60.
-_LEAST_BYTES_A_VALUE, _SMALL_ANSWER_VALUES = 32, 1000
+_MAX_ANSWER_BYTES = 16 * 2**20  # 10,000 blocks full of a federation's logs are less than half
 _PIECE_BYTES = 2**16
 _SHOWN_LETTERS = 200
 # Uncompressed, so that a few bytes on the way are no gigabyte here.
@@ -59,10 +56,8 @@ class NodeProvider(JSONBaseProvider):
         """Ask, and give an answer that is one: a result of the method's shape, or an error."""
         request = self.encode_rpc_request(method, params)
         content = _patiently(lambda: self._exchange(request))
-        most_values = _SMALL_ANSWER_VALUES + len(content) // _LEAST_BYTES_A_VALUE
         try:
-            found = parse_json(content, most_values=most_values)
-            return _answer(method, json.loads(request)["id"], found)
+            return _answer(method, json.loads(request)["id"], parse_json(content))
         except (CanonicalError, AnswerError) as error:
             raise BadResponseFormat(
                 f"an answer of {self._place} to {method} that is none: {_shown(error)}"

@@ -63,6 +63,7 @@ DOES_NOT_PASS: dict[str, Trick] = {
     "brackets": says(b"[" * 100_000),
     "a deep result": says(DEEP),
     "too much": says(b'"' + b"a" * 200_000 + b'"'),
+    "many values in few bytes": says(b'{"a":[' + b"[]," * 10_000 + b"[]]}"),
     "a compressed desert": says(gzip.compress(bytes(10**7)), Content_Encoding="gzip"),
     "another version": framed(jsonrpc="1.0"),
     "no version": framed(jsonrpc=...),
