@@ -91,11 +91,6 @@ def _structure(content: bytes) -> Iterator[int]:
     yield from content[place:].translate(None, _NO_STRUCTURE)
 
 
-def _separators(content: bytes) -> int:
-    """Count what each value but one begins with, or follows; a text may hold some of it, too."""
-    return sum(map(content.count, (b",", b"[", b"{")))
-
-
 def _refuse_deeper(value: object, levels: int) -> None:
     if not isinstance(value, dict | list | tuple):
         return
