@@ -11,6 +11,7 @@ from fl_node.toml import MAX_BYTES, parse_toml
 def test_what_is_toml_is_given():
     assert parse_toml(b'a = 1\n[b]\nc = "\xc3\xa4"') == {"a": 1, "b": {"c": "ä"}}
     assert parse_toml(b'a = "' + b"." * 500 + b'"') == {"a": "." * 500}
+    assert parse_toml(b"a = [0] # " + b"[" * 500) == {"a": [0]}
     assert parse_toml(b"a = 0.1", parse_float=Decimal) == {"a": Decimal("0.1")}
 
 
@@ -22,6 +23,7 @@ def test_what_is_toml_is_given():
         b"a = 1\na = 2",
         b"a = " + b"[" * 100_000,
         b"a = " + b"{a = " * 100_000,
+        b"a = " + b"[" * 101 + b"]" * 101,
         b"a = " + b"9" * 5000,
         b"a" * (MAX_BYTES + 1),
         b"d = 2026-13-01",
