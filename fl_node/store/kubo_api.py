@@ -179,7 +179,7 @@ class _Transport(ClientSyncBase):  # type: ignore[misc]  # untyped
             answer = post(self._host, target, data, headers or {}, seconds)
         if answer.status == _DONE and command == _CONTENT:
             return [answer], _guarded(answer)
-        return [], iter([_whole(answer)])
+        return [], _once(_whole(answer))
 
 
 def _spelt(value: object) -> str:
@@ -189,6 +189,11 @@ def _spelt(value: object) -> str:
 def _guarded(answer: Answer) -> Iterator[bytes]:
     with _transport_errors():
         yield from answer.pieces()
+
+
+def _once(content: bytes) -> Iterator[bytes]:
+    """Give a content as the package wants it: it closes what it has not read to the end."""
+    yield content
 
 
 def _whole(answer: Answer) -> bytes:

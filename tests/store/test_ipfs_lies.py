@@ -143,6 +143,12 @@ def test_a_peer_with_letters_that_no_text_has_is_one_that_cannot_be_connected(tm
         assert fetch(api, tmp_path) == b"asked for"
 
 
+def test_an_error_in_the_place_of_an_answer_is_one(tmp_path):
+    error = content(b'{"Message":"not today","Code":0,"Type":"error"}')
+    with fake_api({"add": error}) as api, pytest.raises(StoreError, match="not today"):
+        IpfsStore(api, tmp_path, pauses_seconds=QUICK).put([b"content"])
+
+
 GARBAGE = {
     "no JSON": content(b"<html>router login</html>"),
     "no text": content(b"\xff\xfe\x00"),
