@@ -141,7 +141,9 @@ def _audit_round(
     if not bad:
         findings += _about_closing(federation, timeline, log, closing, admitted)
     rejections = tuple(_rejection(federation, timeline, each) for each in log.rejections)
-    findings += [_wrongly_rejected(each) for each in rejections if each.verdict == CONTRADICTED]
+    findings += [
+        _wrongly_rejected(log, each) for each in rejections if each.verdict == CONTRADICTED
+    ]
     disputes = tuple(
         word.node for each in log.closings for word in each.attestations if not word.agrees
     )
@@ -189,10 +191,17 @@ def _wrongly_admitted(update: Update, verdict: Refusal | _Unchecked) -> Finding:
     return Finding(update.round, update.node, reason, f"{blame}: {found}")
 
 
-def _wrongly_rejected(verdict: RejectionVerdict) -> Finding:
+def _wrongly_rejected(log: RoundLog, verdict: RejectionVerdict) -> Finding:
     rejection = verdict.rejection
-    detail = f"rejected as {rejection.reason.label}: {verdict.found}"
+    by = _who(log, rejection.by)
+    detail = f"rejected as {rejection.reason.label}: {verdict.found}; by {by}"
     return Finding(rejection.update.round, rejection.update.node, "contradicted-rejection", detail)
+
+
+def _who(log: RoundLog, account: str) -> str:
+    """Name who acted in a round: a node in the header's place, or the header."""
+    numbers = [node for node, member in log.members.items() if member == account]
+    return f"node {numbers[0]} ({account})" if numbers else f"the header ({account})"
 
 
 def _about_closing(
@@ -208,11 +217,15 @@ def _about_closing(
         return [Finding(log.number, None, "not-recomputable", str(error))]
     findings = []
     if expected.weights != closing.model.weights:
-        detail = f"expected global {expected.weights}, the chain has {closing.model.weights}"
+        detail = (
+            f"expected global {expected.weights}, the chain has {closing.model.weights}, "
+            f"closed by {_who(log, closing.by)}"
+        )
         findings.append(Finding(log.number, None, "wrong-global", detail))
     wrong = _wrong_report(federation, closing, expected)
     if wrong is not None:
-        findings.append(Finding(log.number, None, "wrong-report", wrong))
+        detail = f"{wrong}; closed by {_who(log, closing.by)}"
+        findings.append(Finding(log.number, None, "wrong-report", detail))
     return findings
 
 

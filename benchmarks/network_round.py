@@ -26,6 +26,7 @@ import numpy as np
 
 from aggregator import close as close_module
 from aggregator import publish as publish_module
+from aggregator.attest import Witness
 from aggregator.close import Closed, Closer
 from aggregator.resident import HeaderRole, TrainerRole
 from fl_node.chain import transact
@@ -142,6 +143,8 @@ def role(home: Path, address: str, node: int) -> None:
     judged = logged("fetch and admit", close_module._reject_inadmissible)
     close_module._reject_inadmissible = judged
     publish_module.recompute = logged("aggregate", publish_module.recompute)
+    for part in ("judge", "attest"):
+        setattr(Witness, part, logged(part, getattr(Witness, part)))
     store = TimedStore(open_store(home, settings))
     with Patience(log) as patience:
         federation = open_federation(open_ledger(home, settings, signer), store)
@@ -226,6 +229,7 @@ def breakdown(logs: dict[str, list[dict[str, Any]]], number: int) -> dict[str, f
     closed = moment(logs["header"], f"closed {number}")
     sent, made = parts(trainers[slowest], began, closed), parts(logs["header"], began, closed)
     wait = sent["wait"] + made["wait"]
+    checks = [parts(entries, closed, over) for entries in trainers.values()]
     return {
         "total": over - began,
         "encode and store": sent["store"],
@@ -234,7 +238,9 @@ def breakdown(logs: dict[str, list[dict[str, Any]]], number: int) -> dict[str, f
         "fetch and admit": made["fetch and admit"],
         "aggregate": made["aggregate"],
         "publish": made["store"],
-        "notice the close": over - closed,
+        "notice the close, check the global, say so": over - closed,
+        "of that: check": max(each["judge"] for each in checks),
+        "of that: say so": max(each["attest"] for each in checks),
         "all but the waits": over - began - wait,
     }
 

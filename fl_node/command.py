@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from fl_node.status import RoundStatus, Status
 
 _WATCH_SECONDS = 2
-_TABLE_WIDTH = 120
+_TABLE_WIDTH = 124
 _HEADINGS = (
     *("round", "accuracy", "loss", "included"),
-    *("rejected", "missing", "recomputed by", "global"),
+    *("rejected", "missing", "checked by", "global"),
 )
 
 
@@ -207,7 +207,7 @@ def _rounds_table(found: "Status") -> "Table":
 
     table = Table(box=box.SIMPLE)
     for heading in _HEADINGS:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == _HEADINGS[-1])
     for each in found.rounds:
         table.add_row(*_round_cells(each))
     return table

@@ -248,7 +248,8 @@ def test_a_good_update_that_was_rejected_is_found_with_its_node(federation, reas
     rejected_as(federation, reason)
     result = audited(federation)
     assert found(result) == [(1, 2, "contradicted-rejection")]
-    detail = f"rejected as {reason.label}: it passes every check"
+    header = federation.ledger("header").account
+    detail = f"rejected as {reason.label}: it passes every check; by the header ({header})"
     assert result.first_bad.detail == detail
     assert verdict(federation).verdict == CONTRADICTED
 
@@ -257,7 +258,8 @@ def test_a_bad_update_that_was_rejected_for_another_reason_is_found(federation):
     rejected_as(federation, Reason.NOT_FINITE, samples=0)
     result = audited(federation)
     assert found(result) == [(1, 2, "contradicted-rejection")]
-    assert result.first_bad.detail == "rejected as not-finite: it is bad-samples instead"
+    detail = "rejected as not-finite: it is bad-samples instead; by the header ("
+    assert result.first_bad.detail.startswith(detail)
 
 
 def test_that_bytes_were_unavailable_cannot_be_verified_and_is_no_finding(federation):
