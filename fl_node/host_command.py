@@ -36,17 +36,17 @@ def doctor(folder: Path | None, host: str | None, as_json: bool) -> None:
             click.echo(name)
         for check in checks:
             found.append((name, check))
-            if not as_json:
+            if not as_json and not check.after:
                 _print_check(check)
-    failed = sum(not check.ok for _, check in found)
+        if not as_json:
+            _print_left_out([check for host, check in found if host == name and check.after])
+    ok = all(check.ok for _, check in found)
     if as_json:
         documents = [{"host": name, **check.document()} for name, check in found]
-        print_json({"ok": not failed, "checks": documents})
+        print_json({"ok": ok, "checks": documents})
     else:
-        click.echo(
-            f"{failed} of {counted(len(found), 'check')} failed" if failed else "all is well"
-        )
-    if failed:
+        click.echo("all is well" if ok else _verdict([check for _, check in found]))
+    if not ok:
         raise SystemExit(1)
 
 
@@ -56,6 +56,19 @@ def _examinations(folder: Path | None, host: str | None) -> "Iterator[tuple[str,
 
     for name, home in homes_of(folder, host).items():
         yield name, examine(home)
+
+
+def _verdict(checks: "list[Check]") -> str:
+    left_out = sum(bool(check.after) for check in checks)
+    failed = sum(not check.ok for check in checks) - left_out
+    said = f"{failed} of {counted(len(checks), 'check')} failed"
+    return f"{said}, {left_out} could not be made then" if left_out else said
+
+
+def _print_left_out(checks: "list[Check]") -> None:
+    for reason in dict.fromkeys(check.after for check in checks):
+        names = ", ".join(check.name for check in checks if check.after == reason)
+        click.echo(f"  --    not looked at, because {reason} failed: {names}")
 
 
 def _print_check(check: "Check") -> None:

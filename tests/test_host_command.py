@@ -41,6 +41,16 @@ def test_the_doctor_of_a_bad_host_exits_with_1_and_says_what_to_try(host):
     assert done.stdout.splitlines()[-1] == "1 of 15 checks failed"
 
 
+def test_the_doctor_names_what_could_not_be_looked_at_in_one_line(host):
+    host.change(chain="http://127.0.0.1:9")
+    done = run(doctor, "-C", host.home)
+    assert done.exit_code == 1
+    assert done.stdout.count("FAIL") < 4
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("  --")]
+    assert line.startswith("  --    not looked at, because chain failed: genesis, sync, ")
+    assert " could not be made then" in done.stdout.splitlines()[-1]
+
+
 @pytest.mark.parametrize("ok", [True, False])
 def test_a_program_gets_one_document_of_the_doctor(host, ok):
     if not ok:

@@ -3,7 +3,7 @@
 A question that raises one of our errors has found that error.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,14 @@ class Check:
 
     :ivar found: in one line
     :ivar try_: what may mend it; empty when nothing needs to be mended
+    :ivar after: the check whose failure left this one out; empty if it was asked
     """
 
     name: str
     ok: bool
     found: str
     try_: str = ""
+    after: str = ""
 
     def document(self) -> dict[str, Any]:
         """Give it as programs read it."""
@@ -57,22 +59,23 @@ class Question:
 
 def ask_all(questions: Iterable[Question], patient: Patient) -> Iterator[Check]:
     """Ask in order."""
-    failed: set[str] = set()
+    failed: dict[str, str] = {}  # to the failure that it all began with
     for question in questions:
         check = _ask(question, patient, failed)
         if not check.ok:
-            failed.add(question.name)
+            failed[question.name] = check.after or question.name
         yield check
 
 
-def _ask(question: Question, patient: Patient, failed: Set[str]) -> Check:
-    missing = [name for name in question.needs if name in failed]
+def _ask(question: Question, patient: Patient, failed: Mapping[str, str]) -> Check:
+    missing = [failed[name] for name in question.needs if name in failed]
     if missing:
         return Check(
             question.name,
             False,
             f"not looked at, because {missing[0]} failed",
             f"mend {missing[0]}",
+            missing[0],
         )
     try:
         finding = question.ask(patient)
