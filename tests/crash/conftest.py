@@ -10,6 +10,7 @@ from fl_node.network import devnet as network
 from fl_node.rounds import Terms
 from tests.crash.cradle import fork
 from tests.crash.fuse import Fuse
+from tests.crash.keeper import marks_of
 from tests.crash.role import play
 from tests.devnet.story import HOSTS, Process, Story, deploy_small, number_of
 
@@ -19,13 +20,20 @@ Doomed = Callable[..., Story]
 
 
 @pytest.fixture(scope="package")
-def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("network") / "devnet"
-    network.up(folder, lambda _: None)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("network") / "devnet"
+    network.up(place, lambda _: None)
     try:
-        yield folder
+        yield place
     finally:
-        network.down(folder)
+        network.down(place)
+
+
+@pytest.fixture
+def devnet(folder: Path) -> Path:
+    """See that all of it runs, whatever the test before did to it."""
+    network.up(folder, lambda _: None)
+    return folder
 
 
 @pytest.fixture
@@ -57,10 +65,3 @@ def doomed(devnet: Path, tmp_path: Path) -> Iterator[Doomed]:
     yield begin
     for each in told:
         each.stop()
-
-
-def marks_of(story: Story) -> Path:
-    """Where the roles of a federation say that they were killed."""
-    place = story.logs / "marks"
-    place.mkdir(exist_ok=True)
-    return place

@@ -2,8 +2,10 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.devnet.story import Story
 
@@ -28,7 +30,7 @@ class Keeper:
         """
         deadline = time.monotonic() + seconds
         while self.raise_dead() | more():
-            assert time.monotonic() < deadline, f"not done in {seconds:.0f} s\n{self.told()}"
+            assert time.monotonic() < deadline, f"not done in {seconds:.0f} s"
             time.sleep(_POLL_SECONDS)
 
     def raise_dead(self) -> bool:
@@ -39,8 +41,17 @@ class Keeper:
                 self.lives.setdefault(host, []).append(self.last_said(host))
                 self.story.start(host)
             else:
-                assert code in (None, 0), f"{host} ended with {code}\n{self.told()}"
+                assert code in (None, 0), f"{host} ended with {code}"
         return any(code != 0 for code in codes.values())
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Have a failure tell what :meth:`told` gives."""
+        try:
+            yield
+        except AssertionError as error:
+            error.add_note(self.told())
+            raise
 
     def last_said(self, host: str) -> str:
         lines = self.story.roles[host].lines
@@ -48,7 +59,17 @@ class Keeper:
 
     def told(self) -> str:
         """Give what a failure should show: who was killed when, and what each role said last."""
-        shown = [f"{host} was killed after: {said}" for host, said in self.lives.items()]
+        shown = [
+            f"{mark.name}: {mark.read_text()}" for mark in sorted(marks_of(self.story).iterdir())
+        ]
+        shown += [f"{host} was killed after: {said}" for host, said in self.lives.items()]
         for host, role in self.story.roles.items():
             shown += [f"--- {host}", *role.lines[-_SHOWN_LINES:]]
         return "\n".join(shown)
+
+
+def marks_of(story: Story) -> Path:
+    """Where the roles of a federation say at which moments they were killed."""
+    place = story.logs / "marks"
+    place.mkdir(exist_ok=True)
+    return place

@@ -18,7 +18,8 @@ from tests.crash.cradle import Forked, fork
 from tests.crash.deployer import PLAN, ROUND, deploy
 from tests.crash.fuse import Fuse, mark_of
 from tests.crash.points import DEPLOYER, TELLING, Point
-from tests.devnet.story import HEADER, HOSTS, NODES, Story
+from tests.devnet import small_role
+from tests.devnet.story import HEADER, HOSTS, NODES, Process, Story, number_of
 from tests.small_federation import initial_weights
 
 pytestmark = pytest.mark.slow
@@ -35,19 +36,24 @@ class Desk:
     logs: Path
     begun: list[Forked] = field(default_factory=list)
 
-    def deploy(self, moment: str = "") -> dict[str, object]:
-        """Type the command; it dies at a moment, if one is given, else it must end well."""
-        log = self.logs / f"{len(self.begun)}.log"
-        fuse = Fuse("deployer", {moment: ROUND} if moment else {}, self.logs)
-        process = fork("deployer", log, deploy, self.network, TERMS, fuse)
-        self.begun.append(process)
-        code, said = process.wait(SECONDS), log.read_text()
-        assert code == (-signal.SIGKILL if moment else 0), f"{moment or 'not killed'}: {said}"
-        if not moment:
-            return json.loads(said.splitlines()[-1])
+    def deploy(self, terms: Terms = TERMS, *, ends: int = 0) -> dict[str, object]:
+        """Type the command and give its one document."""
+        return json.loads(self._type({}, terms, ends).splitlines()[0])
+
+    def killed(self, moment: str) -> None:
+        """Type the command, which is killed at a moment."""
+        self._type({moment: ROUND}, TERMS, -signal.SIGKILL)
         under_way = " not mined" if moment.endswith("not mined") else ""
         assert mark_of(self.logs, "deployer", moment).read_text() == f"round {ROUND}{under_way}"
-        return {}
+
+    def _type(self, due: dict[str, int], terms: Terms, ends: int) -> str:
+        log = self.logs / f"{len(self.begun)}.log"
+        fuse = Fuse("deployer", due, self.logs)
+        process = fork("deployer", log, deploy, self.network, terms, fuse)
+        self.begun.append(process)
+        code, said = process.wait(SECONDS), log.read_text()
+        assert code == ends, f"ended with {code}, to be killed {list(due) or 'never'}: {said}"
+        return said
 
     def told(self) -> list[str]:
         """Give the federation that each host's settings name."""
@@ -77,11 +83,11 @@ def test_a_deployment_is_killed_later_and_later_until_it_is_done(
 ) -> None:
     # Each run starts after the one before was killed, and comes further.
     for point in DEPLOYER:
-        desk.deploy(point.moment)
+        desk.killed(point.moment)
         assert desk.told() == ["", "", ""], point.moment
     said = desk.deploy()
     assert_deployed(desk, said)
-    story = Story(desk.network, tmp_path, str(said["federation"]), TERMS.rounds)
+    story = Story(desk.network, tmp_path, str(said["federation"]), TERMS.rounds, launch=launch)
     story.start()
     try:
         for role in story.roles.values():
@@ -93,11 +99,18 @@ def test_a_deployment_is_killed_later_and_later_until_it_is_done(
 
 @pytest.mark.parametrize("point", TELLING, ids=lambda point: point.moment.replace(" ", "-"))
 def test_a_deployment_is_killed_while_it_tells_the_hosts(desk: Desk, point: Point) -> None:
-    desk.deploy(point.moment)
+    desk.killed(point.moment)
     begun = {each for each in desk.told() if each}
+    if begun:  # another than the one that was begun is not what is completed
+        refused = desk.deploy(replace(TERMS, rounds=2), ends=1)
+        assert "add --another to leave it there" in str(refused["error"])
     said = desk.deploy()
     assert_deployed(desk, said)
     assert begun <= {said["federation"]}, "what a host was told before stays true"
+
+
+def launch(story: Story, host: str, log: Path) -> Process:
+    return fork(host, log, small_role.main, story.folder / host, story.address, number_of(host))
 
 
 def assert_deployed(desk: Desk, said: dict[str, object]) -> None:

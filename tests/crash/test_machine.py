@@ -10,9 +10,9 @@ import pytest
 from fl_node.network import devnet as network
 from fl_node.network.supervision import family, processes
 from tests.crash.comparison import assert_nothing_changed
-from tests.crash.conftest import Doomed, marks_of
+from tests.crash.conftest import Doomed
 from tests.crash.fuse import mark_of
-from tests.crash.keeper import Keeper
+from tests.crash.keeper import Keeper, marks_of
 from tests.devnet.story import HEADER, Story, wait_until
 
 pytestmark = pytest.mark.slow
@@ -37,8 +37,10 @@ def test_everything_is_killed_at_once(
     assert [mark.read_text() for mark in marks] == ["round 2 not mined"] * len(hosts)
     network.up(devnet, lambda _: None)
     story.start()
-    Keeper(story).keep(SECONDS)
-    assert_nothing_changed(story, tmp_path)
+    keeper = Keeper(story)
+    with keeper.telling():
+        keeper.keep(SECONDS)
+        assert_nothing_changed(story, tmp_path)
 
 
 def kill_all(story: Story, devnet: Path) -> None:
