@@ -13,9 +13,10 @@ from fl_node.chain.ethereum import EthereumLedger, checksum_address
 from fl_node.chain.ledger import Ledger
 from fl_node.chain.timeline import read_timeline
 from fl_node.chain.vitals import Vitals
-from fl_node.config import Settings, load_settings
-from fl_node.connect import open_chain, open_signer
+from fl_node.config import FILE_NAME, Settings, load_settings
+from fl_node.connect import open_chain, open_signer, open_store
 from fl_node.errors import NetworkError
+from fl_node.federation import open_federation
 from fl_node.growth.desk import Desk, desk_of
 from fl_node.growth.registry import fund, register, revoke
 from fl_node.growth.votes import vote, voters
@@ -25,6 +26,7 @@ from fl_node.network.daemons import Say
 from fl_node.network.host import NETWORK_FILE, Host, Network, node_of
 from fl_node.network.machine import own_host
 from fl_node.network.sealers import sealers_of
+from fl_node.training.builtin import BUILT_IN
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -101,6 +103,7 @@ def add_node(home: Path, node: int, account: str | None, address: str | None, sa
         registered = register(office.ledger(), node, account) if federated else False
     if desk and folder:
         desk.restart(desk.runs(), say)
+        _say_what_data(office, folder, node, say)
     steps = _joining_steps(desk, office.settings, folder)
     return Added(node, account, funded, registered, folder, steps)
 
@@ -177,6 +180,20 @@ def _admit(desk: Desk | None, home: Path, name: str, address: str | None, say: S
     if change:
         say(f"wrote {desk.folder / name}")
     return desk.network.host(name).account
+
+
+def _say_what_data(office: _Office, folder: Path, node: int, say: Say) -> None:
+    """Say where a joining node's data have to be named: a built-in set is cut for those before."""
+    source = load_settings(folder, environment={}).data
+    if not office.settings.federation or source not in BUILT_IN:
+        return
+    store = open_store(office.home, office.settings)
+    nodes = open_federation(office.ledger(), store).plan.nodes
+    if node > nodes:
+        say(
+            f"{source} is cut into {nodes} parts, none for node {node}: name data of its own in "
+            f"{folder / FILE_NAME}"
+        )
 
 
 def _vote_out(desk: Desk, host: Host, say: Say) -> bool:

@@ -205,7 +205,11 @@ def test_a_node_joins_trains_seals_and_leaves_again(folder, story):
         folder / "node-3",
         50 * 10**18,
     )
-    again = add_node(header, 3, None, None, quiet)
+    settings, lines = load_settings(folder / "node-3", environment={}), []
+    save_settings(folder / "node-3", replace(settings, data="mnist"))
+    again = add_node(header, 3, None, None, lines.append)
+    save_settings(folder / "node-3", settings)
+    assert " parts, none for node 3: name data of its own in " in lines[-1]
     assert (again.registered, again.funded_wei, again.account) == (False, 0, added.account)
     assert again.steps == added.steps
     shutil.copy(folder / "node-1" / "data.npz", folder / "node-3")
