@@ -14,16 +14,20 @@ from aggregator.roles_command import deploy as _command  # noqa: F401  imported 
 from fl_node import cli
 from fl_node.chain import transact, transaction
 from fl_node.chain.ethereum import EthereumLedger
-from fl_node.chain.transaction import find_receipt
 from fl_node.config import FILE_NAME
 from fl_node.rounds import Terms
 from fl_node.store.ipfs import IpfsStore
 from fl_node.training import draft
 from tests.crash.fuse import Fuse, after, before
+from tests.crash.wiring import how_far
 from tests.small_federation import initial_weights, small_plan
 
 ROUND = 0  # in which a deployment's moments are
 PLAN = small_plan(fetch_timeout_seconds=60, nodes=2)
+_SENT = {
+    "a constructor": "after the creation is sent, not mined",
+    "setGlobalWeight": "after global 0 is sent, not mined",
+}
 
 
 def deploy(network: Path, terms: Terms, fuse: Fuse) -> None:
@@ -45,12 +49,8 @@ def _wire_creation(fuse: Fuse) -> None:
     )
 
     def sends(sent: Any, connection: Any, _signer: object, calls: Any, *_: object) -> None:
-        seen = "mined" if find_receipt(connection, sent[0]) else "not mined"
-        name = getattr(calls[0], "fn_name", "")
-        if not name:
-            fuse.reached("after the creation is sent, not mined", ROUND, lambda: seen)
-        if name == "setGlobalWeight":
-            fuse.reached("after global 0 is sent, not mined", ROUND, lambda: seen)
+        moment = _SENT.get(getattr(calls[0], "fn_name", "a constructor"), "")
+        fuse.reached(moment, ROUND, lambda: how_far(connection, sent[0]))
 
     after(transact, "send", sends)
     after(fl_node.chain.deploy, "deploy_contract", in_turn(fuse, "after the creation is mined"))

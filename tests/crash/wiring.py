@@ -9,9 +9,10 @@ import aggregator.publish
 import aggregator.resident
 from aggregator.resident import HeaderRole, TrainerRole
 from fl_node.chain import transact
+from fl_node.chain.connection import Connection
 from fl_node.chain.ethereum import EthereumLedger
 from fl_node.chain.timeline import read_timeline
-from fl_node.chain.transaction import find_receipt
+from fl_node.chain.transaction import Sent, find_receipt
 from fl_node.store.directory import Staged
 from fl_node.store.ipfs import IpfsStore
 from fl_node.training.participate import Waiting
@@ -184,11 +185,14 @@ def wire_sending(fuse: Fuse) -> None:
         fuse.gather(*_moment(calls[0]))
 
     def sends(sent: Any, connection: Any, _signer: object, calls: Any, *_: object) -> None:
-        seen = find_receipt(connection, sent[0])
-        fuse.reached(*_moment(calls[0]), lambda: "mined" if seen else "not mined")
+        fuse.reached(*_moment(calls[0]), lambda: how_far(connection, sent[0]))
 
     before(transact, "send", begins)
     after(transact, "send", sends)
+
+
+def how_far(connection: Connection, sent: Sent) -> str:
+    return "mined" if find_receipt(connection, sent) else "not mined"
 
 
 def _moment(call: Any) -> tuple[str, int]:
