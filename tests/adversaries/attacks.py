@@ -13,6 +13,7 @@ class Finder(Enum):
     NODES = ("every honest node", "before it trains on it")
     NODE = ("the node that it is done to", "at once")
     AUDIT = ("an audit", "any time after")
+    REPORT = ("anyone, in the report", "after the round")
     JOINER = ("whoever joins", "before the model is built")
 
     @property

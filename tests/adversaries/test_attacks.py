@@ -1,11 +1,13 @@
 """Each attack of the table, against honest processes on a real network."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from aggregator.close import close
 from fl_node.rounds import Terms
+from tests.adversaries.scene import HEADER
 from tests.adversaries.scenes.registry import SCENES, UNDISTURBED
 from tests.adversaries.table import ATTACKS
 from tests.adversaries.traces import traces
@@ -13,6 +15,7 @@ from tests.small_federation import initial_weights, small_federation
 
 pytestmark = pytest.mark.slow
 
+_KEPT_BYTES, _DAEMON_BYTES = 4 * 2**20, 50 * 2**20
 _ALLOWANCE_KIBIBYTES = 100 * 1024 + 2 * initial_weights().nbytes // 1024
 
 
@@ -23,8 +26,15 @@ def test_an_attack_is_found_and_traced_to_who_made_it(attack, played):
     for found in attack.found:
         showing = [trace for trace in about if trace.shows(found)]
         assert showing, f"{found} is none of {about}"
+        assert all(names_none_but(attack, played, trace) for trace in showing)
         rounds = {trace.round for trace in showing}
         assert rounds == ({attack.round} if attack.round else all_rounds(attack, played))
+
+
+def names_none_but(attack, played, trace) -> bool:
+    """Tell whether the account that an audit names is the liar's."""
+    named = re.findall(r"the header \((0x\w{40})\)", trace.words)
+    return set(named) <= {played(attack.scene).actors[attack.name].account}
 
 
 def all_rounds(attack, played) -> set[int]:
@@ -71,3 +81,18 @@ def test_honest_processes_neither_crash_nor_grow(name, played):
 def peak_kibibytes(role) -> int:
     (line,) = [line for line in role.lines if line.startswith("peak ")]
     return int(line.split()[1])
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_honest_processes_keep_next_to_nothing_of_what_liars_serve(name, played):
+    scene = played(name)
+    for role in scene.honest_roles:
+        kept = [each for each in scene.actors[role.name].home.rglob("*") if each.is_file()]
+        assert sum(each.stat().st_size for each in kept) < _KEPT_BYTES
+
+
+@pytest.mark.parametrize("name", ["updates", "serves"])
+def test_an_honest_daemon_stays_small_beside_them(name, played, stage):
+    played(name)
+    held = [each for each in (stage.devnet / HEADER / "ipfs").rglob("*") if each.is_file()]
+    assert sum(each.stat().st_size for each in held) < _DAEMON_BYTES

@@ -11,9 +11,10 @@ from fl_node.chain.timeline import read_timeline
 from fl_node.cid import Cid
 from fl_node.rounds import Update
 from fl_node.store.ipfs import IpfsStore
-from fl_node.weights import Tensor
+from fl_node.weights import Tensor, Weights
 from tests.adversaries.lies import files, strange_files
 from tests.adversaries.lies.patience import seen
+from tests.small_federation import SmallTrainer
 
 Tensors = dict[str, Tensor]
 _PUT = IpfsStore.put
@@ -66,6 +67,20 @@ def _filled(value: float) -> UpdateLie:
     return UpdateLie(tensors=first_element)
 
 
+def as_subnormals(tensors: Tensors) -> Tensors:
+    """Give floats below the least normal one."""
+    return {
+        name: np.full_like(tensor, 1e-40) if tensor.dtype == np.float32 else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _of_node_1(tensors: Tensors) -> Tensors:
+    """Give what node 1 trains in the first round: who copies has read its file."""
+    trained = SmallTrainer().train(Weights(tensors), node=1, round_=1, base_number=0)
+    return dict(trained.weights.tensors)
+
+
 def _of_another(ledger: EthereumLedger, update: Update) -> Update:
     """Wait for node 1's update, and send its file as one's own."""
 
@@ -110,4 +125,8 @@ UPDATE_LIES: dict[str, UpdateLie] = {
     "for-another-node": _says(node=1),
     "from-another-base": _says(base_weights=str(Cid(bytes(32)))),
     "secret-keys": _says(note="x" * 1000),
+}
+ADMITTED_LIES: dict[str, UpdateLie] = {
+    "copies-tensors": UpdateLie(tensors=_of_node_1),
+    "subnormals": UpdateLie(tensors=as_subnormals),
 }

@@ -26,6 +26,7 @@ HEADERS = (
         "reports",
         1,
         "wrong-report: the round was closed without a report",
+        "closed by the header (",
     ),
     _audited(
         "false-report",
@@ -34,6 +35,7 @@ HEADERS = (
         2,
         "wrong-report: admitted should be",
         "the report says",
+        "closed by the header (",
     ),
     Attack(
         "older-history",
@@ -49,6 +51,7 @@ HEADERS = (
         4,
         "wrong-report: Qm",
         "has more than the",
+        "closed by the header (",
     ),
     Attack(
         "never-closes",
@@ -64,6 +67,7 @@ HEADERS = (
         "rejects",
         1,
         "contradicted-rejection: rejected as not-finite: it passes every check",
+        "by the header (",
     ),
     _audited(
         "wrong-reason",
@@ -71,6 +75,7 @@ HEADERS = (
         "rejects",
         3,
         "contradicted-rejection: rejected as wrong-structure: it is not-finite instead",
+        "by the header (",
     ),
     Attack(
         "averages-bad",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tests.adversaries.scene import Scene
 from tests.adversaries.scenes import (
+    admitted,
     calls,
     daemons,
     headers,
@@ -25,6 +26,7 @@ SCENES: Mapping[str, Callable[[Stage], Scene]] = {
     "reports": headers.reported,
     "serves": headers.served,
     "plans": plans.play,
+    "admitted": admitted.play,
     UNDISTURBED: undisturbed.play,
     LAST: rewritten.play,
 }
