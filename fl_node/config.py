@@ -64,11 +64,17 @@ def settings_folder(folder: Path | None, host: str) -> Path:
     :param folder: as the user named it; None is the current one. Then the network is looked at
         that `make devnet` makes in it
     :param host: such as ``header`` or ``node-1``
+    :raises SettingsError: for a network that has other hosts only
     """
     named = folder or Path()
     places = [named, named / DEVNET]
     candidates = [found for place in places for found in (place, place / host)]
-    return next((found for found in candidates if (found / FILE_NAME).is_file()), candidates[0])
+    found = next((each for each in candidates if (each / FILE_NAME).is_file()), None)
+    for place in places if found is None else ():
+        hosts = sorted(each.parent.name for each in place.glob(f"*/{FILE_NAME}"))
+        if hosts:
+            raise SettingsError(f"there is no host {host} in {place}; there are {', '.join(hosts)}")
+    return found or named
 
 
 def load_settings(

@@ -181,5 +181,13 @@ def test_a_hosts_settings_are_found_in_its_folder_its_network_or_the_devnet(
     assert settings_folder(None, "node-1").resolve() == tmp_path / place
 
 
+def test_a_network_without_the_host_names_those_it_has(tmp_path):
+    for host in ("header", "node-1"):
+        (tmp_path / "devnet" / host).mkdir(parents=True)
+        written(tmp_path / "devnet" / host, "")
+    with pytest.raises(SettingsError, match=r"no host node-9 in .*; there are header, node-1$"):
+        settings_folder(tmp_path, "node-9")
+
+
 def test_where_there_are_no_settings_the_folder_itself_is_named(tmp_path):
     assert settings_folder(tmp_path, "header") == tmp_path

@@ -88,11 +88,18 @@ def _check_keys(what: str, found: Mapping[str, Any], allowed: tuple[str, ...]) -
     unknown = sorted(set(found) - set(allowed))
     if unknown:
         known = ", ".join(sorted(allowed)) + (", terms" if what == "plan" else "")
-        meant = get_close_matches(unknown[0], allowed, 1)
-        hint = f"did you mean {meant[0]!r}? " if meant else ""
         raise PlanError(
-            f"unknown {what} key {', '.join(map(repr, unknown))}; {hint}there are {known}"
+            f"unknown {what} key {', '.join(map(repr, unknown))}; {_hint(unknown[0], allowed)}"
+            f"there are {known}"
         )
+
+
+def _hint(unknown: str, allowed: tuple[str, ...]) -> str:
+    meant = get_close_matches(unknown, [*allowed, *_TERMS], 1)
+    if not meant:
+        return ""
+    below = "" if meant[0] in allowed else " below [terms]"
+    return f"did you mean {meant[0]!r}{below}? "
 
 
 def _terms(values: object) -> Terms:

@@ -159,6 +159,7 @@ def test_a_model_that_cannot_travel_is_refused_in_one_line(model, found) -> None
 
 WRONG = {
     "an unknown key": ({"epoch": 3}, r"key 'epoch'; did you mean 'epochs'\? there are .*terms"),
+    "a term in the wrong place": ({"rounds": 3}, r"did you mean 'rounds' below \[terms\]\? there"),
     "an unknown term": ({"terms": {"round": 3}}, r"key 'round'; did you mean 'rounds'\? there"),
     "the initial weights": ({"initial": "Qm"}, "unknown plan key 'initial'"),
     "no rounds": ({"terms": {"rounds": 0}}, "'rounds' must be a whole number from 1 up, found 0"),
