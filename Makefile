@@ -7,12 +7,18 @@ export PATH := $(PATH):$(CURDIR)/$(BIN)
 
 ENVIRONMENT := .venv/.installed
 COMPILER := contracts/node_modules/.installed
+SLITHER := .venv-slither/.installed
+AUDITOR := .venv-audit/.installed
+FUZZER := .venv/.fuzzer
 DEMO ?= demo
+# Of fuzzing: each target's seconds, and which targets.
+SECONDS_EACH ?= 600
+TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
 
-.PHONY: help demo devnet devnet-down devnet-status devnet-reset devnet-logs paper test test-fast lint format bench contracts docs lock clean
+.PHONY: help demo devnet devnet-down devnet-status devnet-reset devnet-logs paper test test-fast lint check-contract fuzz fuzz-corpus audit-dependencies format bench contracts docs lock clean
 
 help:  ## Show what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(ENVIRONMENT)  ## Train MNIST in a whole federation in one process, then audit it
 	$(BIN)/flnode demo --folder $(DEMO) --fresh
@@ -35,7 +41,7 @@ devnet-reset: $(ENVIRONMENT)  ## Stop it and delete chain, store and keys, after
 paper: $(ENVIRONMENT)  ## The paper's job against one node with all data, two seeds: an hour
 	$(BIN)/python benchmarks/paper.py --folder paper-runs
 
-test: lint $(ENVIRONMENT) $(COMPILER)  ## Lint and every test; what CI runs
+test: lint check-contract $(ENVIRONMENT) $(COMPILER)  ## Lint, slither and every test; what CI runs
 	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95
 
 test-fast: $(ENVIRONMENT) $(COMPILER)  ## The tests that take less than two minutes together
@@ -47,6 +53,24 @@ lint: $(ENVIRONMENT) $(COMPILER)  ## ruff, mypy, import-linter, solhint
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	npm --prefix contracts run --silent lint
+
+check-contract: $(SLITHER) $(COMPILER)  ## slither on the contract: each finding is answered
+	$(BIN)/python scripts/check_contract.py
+
+fuzz: $(FUZZER)  ## Fuzz each parser for ten minutes: TARGETS="weights plan" SECONDS_EACH=60
+	@for target in $(TARGETS); do \
+		$(BIN)/python -m tests.fuzz.run $$target --seconds $(SECONDS_EACH) || exit 1; \
+		[ -z "$$(ls -A .fuzz/$$target/found)" ] || \
+			{ echo "see .fuzz/$$target/found: fix them, and put the bytes into tests/fuzz/corpus/$$target"; exit 1; }; \
+		done
+
+fuzz-corpus: $(FUZZER)  ## Take what fuzzing found anew into the committed corpus
+	@for target in $(TARGETS); do $(BIN)/python -m tests.fuzz.minimise $$target || exit 1; done
+
+audit-dependencies: $(AUDITOR) $(COMPILER)  ## Ask PyPI and npm for known vulnerabilities of what is pinned
+	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		--requirement requirements.lock
+	npm audit --prefix contracts
 
 format: $(ENVIRONMENT)  ## Bring the sources into their form
 	$(BIN)/ruff check --fix-only .
@@ -61,12 +85,17 @@ contracts: $(ENVIRONMENT) $(COMPILER)  ## Compile Federation.sol into contracts/
 docs: $(ENVIRONMENT)  ## Write docs/cli.md from the commands' help
 	$(BIN)/python scripts/write_cli_docs.py
 
-lock: $(ENVIRONMENT)  ## Pin every dependency anew in requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --group dev --no-header \
-		--no-emit-find-links --no-emit-index-url pyproject.toml --output-file requirements.lock
+PIN := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-find-links \
+	--no-emit-index-url
+
+lock: $(ENVIRONMENT)  ## Pin every dependency anew in requirements.lock, and in those of tools apart
+	$(PIN) --group dev pyproject.toml --output-file requirements.lock
+	@for tool in fuzz slither audit; do \
+		$(PIN) --python-version 3.11 --group pyproject.toml:$$tool \
+			--output-file requirements-$$tool.lock || exit 1; done
 
 clean:  ## Remove what make has installed and written here
-	rm -rf .venv contracts/node_modules $(DEMO) paper-runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-slither .venv-audit .fuzz contracts/node_modules $(DEMO) paper-runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(ENVIRONMENT): requirements.lock pyproject.toml
 	scripts/install_environment $(PYTHON)
@@ -74,4 +103,14 @@ $(ENVIRONMENT): requirements.lock pyproject.toml
 
 $(COMPILER): contracts/package-lock.json | $(ENVIRONMENT)
 	npm ci --prefix contracts --silent --no-audit --no-fund
+	@touch $@
+
+.venv-%/.installed: requirements-%.lock | $(ENVIRONMENT)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
+	$(BIN)/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes $<
+	@touch $@
+
+# After the environment: whoever installs that anew takes out what is not in its lock.
+$(FUZZER): requirements-fuzz.lock $(ENVIRONMENT)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $<
 	@touch $@
