@@ -82,8 +82,9 @@ bench: $(ENVIRONMENT)  ## Every benchmark, one line of JSON a figure
 contracts: $(ENVIRONMENT) $(COMPILER)  ## Compile Federation.sol into contracts/artifacts
 	$(BIN)/python scripts/compile_contract.py
 
-docs: $(ENVIRONMENT)  ## Write docs/cli.md from the commands' help
+docs: $(ENVIRONMENT)  ## Write docs/cli.md from the commands' help, the attacks from their tests
 	$(BIN)/python scripts/write_cli_docs.py
+	$(BIN)/python scripts/write_attack_table.py
 
 PIN := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-find-links \
 	--no-emit-index-url
