@@ -1,8 +1,8 @@
 """When a network is ready: chains peered, in step and sealing, the swarm fully meshed."""
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from fl_node.errors import DaemonError
@@ -34,9 +34,10 @@ def head_of(host: Host) -> Head:
     :raises DaemonError: when it does not answer
     """
     block = ask_geth(host.ports.rpc, "eth_getBlockByNumber", "latest", False)
-    age = time.time() - int(block["timestamp"], 16)
-    peers = int(ask_geth(host.ports.rpc, "net_peerCount"), 16)
-    return Head(int(block["number"], 16), block["hash"], age, peers)
+    count = ask_geth(host.ports.rpc, "net_peerCount")
+    with _as_asked("geth", host.ports.rpc):
+        age = time.time() - int(block["timestamp"], 16)
+        return Head(int(block["number"], 16), str(block["hash"]), age, int(count, 16))
 
 
 def swarm_peers(host: Host) -> frozenset[str]:
@@ -45,7 +46,18 @@ def swarm_peers(host: Host) -> frozenset[str]:
     :raises DaemonError: when it does not answer
     """
     answer = ask_kubo(host.ports.api, "swarm/peers")
-    return frozenset(each["Peer"] for each in answer["Peers"] or ())
+    with _as_asked("ipfs", host.ports.api):
+        return frozenset(str(each["Peer"]) for each in answer["Peers"] or ())
+
+
+@contextmanager
+def _as_asked(daemon: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise DaemonError(
+            f"{daemon} on port {port} answers with something else: {error!r}"
+        ) from error
 
 
 def missing(network: Network, hosts: Sequence[Host], beyond: int = 0) -> str:

@@ -10,7 +10,7 @@ from fl_node.errors import CanonicalError, DaemonError
 from fl_node.network.private import runtime_place
 
 _SECONDS = 5.0
-_PIECE_BYTES = 65536
+_PIECE_BYTES, _MAX_BYTES = 65_536, 1_000_000
 
 
 def sealers_of(folder: Path, host: str) -> tuple[str, ...]:
@@ -20,7 +20,10 @@ def sealers_of(folder: Path, host: str) -> tuple[str, ...]:
     :param host: its name
     :raises DaemonError: when Geth does not answer
     """
-    return tuple(_ask(folder, host, "clique_getSigners"))
+    found = _ask(folder, host, "clique_getSigners")
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise DaemonError(f"geth of {host} names no sealers, but {found!r}")
+    return tuple(found)
 
 
 def vote(folder: Path, host: str, sealer: str, *, seals: bool) -> None:
@@ -46,16 +49,16 @@ def _ask(folder: Path, host: str, method: str, *parameters: object) -> Any:
         raise DaemonError(
             f"geth of {host} does not answer on {place} ({error}): is it up?"
         ) from error
-    if "result" not in answer:
-        raise DaemonError(f"geth of {host} refuses {method}: {answer.get('error')}")
+    if not isinstance(answer, dict) or "result" not in answer:
+        raise DaemonError(f"geth of {host} refuses {method}: {answer!r}")
     return answer["result"]
 
 
 def _line(stream: socket.socket) -> bytes:
-    content = b""
-    while not content.endswith(b"\n"):
+    content = bytearray()
+    while not content.endswith(b"\n") and len(content) < _MAX_BYTES:
         piece = stream.recv(_PIECE_BYTES)
         if not piece:
             break
         content += piece
-    return content
+    return bytes(content)
