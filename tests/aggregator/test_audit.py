@@ -14,6 +14,7 @@ from fl_node.cid import Cid
 from fl_node.federation import open_federation
 from fl_node.report import Report
 from fl_node.rounds import Reason, global_metadata
+from fl_node.store.directory import DirectoryStore
 from fl_node.weights import Weights
 from tests.aggregator.audited import TERMS, audited, found
 from tests.aggregator.falsify import (
@@ -53,6 +54,33 @@ def test_whoever_looks_finds_the_same_without_an_account(federation):
     federation.run_round(1, 2, 3)
     reading = EthereumLedger(federation.chain, federation.address)
     assert audit(open_federation(reading, federation.store), silent) == audited(federation)
+
+
+class Counting(DirectoryStore):
+    """Counts what is asked of it."""
+
+    asked = 0
+
+    def fetch(self, cid, **bounds):
+        type(self).asked += 1
+        return super().fetch(cid, **bounds)
+
+
+def test_twice_the_rounds_cost_twice_as_much(tmp_path):
+    def asked(rounds):
+        small = small_federation(
+            tmp_path / str(rounds), nodes=2, terms=replace(TERMS, rounds=rounds, quorum=2)
+        )
+        for _ in range(rounds):
+            small.run_round(1, 2)
+        view = open_federation(
+            EthereumLedger(small.chain, small.address), Counting(tmp_path / str(rounds) / "store")
+        )
+        Counting.asked = 0
+        assert audit(view, silent).ok
+        return Counting.asked
+
+    assert asked(8) == 2 * asked(4)
 
 
 def test_a_federation_without_a_closed_round_holds(federation):
