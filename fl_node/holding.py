@@ -12,8 +12,9 @@ from fl_node.cid import Cid
 from fl_node.errors import StoreError, StoreUnreachableError, UnavailableError
 from fl_node.federation import Federation
 from fl_node.retention import superseded_rounds
+from fl_node.weights import MAX_HEADER_BYTES
 
-_METADATA_BYTES = 16 * 2**20
+_METADATA_BYTES = MAX_HEADER_BYTES + 64 * 1024  # more than a report may have, too
 _TRY_SECONDS, _BYTES_PER_SECOND = 5.0, 10**7
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 10.0, 600.0
 
