@@ -23,7 +23,7 @@ def attack_page(page: str) -> str:
 
 def attack_table() -> str:
     """Give a table for each group of attacks."""
-    return "\n".join(_group(title, rows) for title, rows in GROUPS.items()) + "\n"
+    return "".join(_group(title, rows) for title, rows in GROUPS.items()) + "\n"
 
 
 def _group(title: str, rows: tuple[Attack, ...]) -> str:

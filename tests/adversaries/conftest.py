@@ -9,6 +9,7 @@ from fl_node.network import devnet as network
 from tests.adversaries.scene import Scene
 from tests.adversaries.scenes.registry import LAST, SCENES, UNDISTURBED
 from tests.adversaries.stage import Stage
+from tests.adversaries.traces import traces
 
 _AT_ONCE = 3
 
@@ -29,12 +30,21 @@ def played(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Callable[[s
     wanted = {UNDISTURBED} | {_scene_of(item) for item in request.session.items}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         scenes: dict[str, Future[Scene]] = {
-            name: pool.submit(SCENES[name], stage) for name in SCENES if name in wanted - {LAST}
+            name: pool.submit(_recorded, name, stage) for name in SCENES if name in wanted - {LAST}
         }
         if LAST in wanted:
             before = list(scenes.values())
-            scenes[LAST] = pool.submit(lambda: wait(before) and SCENES[LAST](stage))
+            scenes[LAST] = pool.submit(lambda: wait(before) and _recorded(LAST, stage))
         yield lambda name: scenes[name].result()
+
+
+def _recorded(name: str, stage: Stage) -> Scene:
+    """Play a scene, and read what is said of it: a later one takes daemons and blocks away."""
+    scene = SCENES[name](stage)
+    scene.said = traces(scene)
+    closed = range(1, scene.timeline.open_number)
+    scene.globals = [scene.timeline.model(number).weights for number in closed]
+    return scene
 
 
 def _scene_of(item: pytest.Item) -> str | None:

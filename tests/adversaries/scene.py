@@ -14,6 +14,7 @@ from fl_node.chain.abi import reverted
 from fl_node.chain.ethereum import EthereumLedger, deploy_contract
 from fl_node.chain.rpc import RpcConnection
 from fl_node.chain.timeline import Timeline, read_timeline
+from fl_node.cid import Cid
 from fl_node.config import load_settings
 from fl_node.connect import open_chain, open_store
 from fl_node.errors import RevertedError
@@ -50,6 +51,8 @@ class Scene:
     :ivar plays: by round, the nodes whose updates are good
     :ivar liars_here: by name; whoever else is here is honest
     :ivar seen: what a scene itself has to tell
+    :ivar said: everything that was said, when it was over
+    :ivar globals: those of the closed rounds, when it was over
     :ivar headers: by round, who is the header in it, if it is a liar
     :ivar twins: actors that have a node's key, and its number
     """
@@ -67,6 +70,8 @@ class Scene:
     seen: list["Trace"] = field(default_factory=list)
     twins: dict[str, int] = field(default_factory=dict)
     headers: dict[int, str] = field(default_factory=dict)
+    said: list["Trace"] = field(default_factory=list)
+    globals: list[Cid] = field(default_factory=list)
 
     def honest(
         self, name: str, *, evaluation_seconds: float = 0, training_seconds: float = 0

@@ -10,7 +10,6 @@ from fl_node.rounds import Terms
 from tests.adversaries.scene import HEADER
 from tests.adversaries.scenes.registry import SCENES, UNDISTURBED
 from tests.adversaries.table import ATTACKS
-from tests.adversaries.traces import traces
 from tests.small_federation import initial_weights, small_federation
 
 pytestmark = pytest.mark.slow
@@ -21,7 +20,7 @@ _ALLOWANCE_KIBIBYTES = 100 * 1024 + 2 * initial_weights().nbytes // 1024
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_attack_is_found_and_traced_to_who_made_it(attack, played):
-    said = traces(played(attack.scene))
+    said = played(attack.scene).said
     about = [trace for trace in said if trace.about == attack.name]
     for found in attack.found:
         showing = [trace for trace in about if trace.shows(found)]
@@ -44,15 +43,14 @@ def all_rounds(attack, played) -> set[int]:
 @pytest.mark.parametrize("name", SCENES)
 def test_nobody_honest_is_blamed(name, played):
     scene = played(name)
-    blamed = {trace.about for trace in traces(scene)}
+    blamed = {trace.about for trace in scene.said}
     assert blamed <= scene.liars_here
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_globals_are_those_of_an_undisturbed_run(name, played, tmp_path):
     scene = played(name)
-    found = [scene.timeline.model(number).weights for number in range(1, len(scene.plays) + 1)]
-    assert found == undisturbed(tmp_path, scene.plays)
+    assert scene.globals[: len(scene.plays)] == undisturbed(tmp_path, scene.plays)
 
 
 def undisturbed(folder: Path, plays) -> list:

@@ -129,7 +129,7 @@ def _was_replaced(scene: Scene, number: int) -> bool:
 def _stand_ins(scene: Scene) -> Iterator[Trace]:
     """Find rounds that a node closed in the place of a header that did not."""
     for log in scene.timeline.rounds.values():
-        closer = log.closings and scene.actor_of(log.closings[0].by)
-        header = scene.headers.get(log.number)
-        if closer and header and closer != header:
-            yield Trace(Finder.NODES, header, log.number, "a node closes in its place")
+        closer = log.closings and scene.nodes.get(scene.actor_of(log.closings[0].by))
+        if closer and log.number in scene.headers:
+            words = f"GlobalWeightSet by node {closer}"
+            yield Trace(Finder.NODES, scene.headers[log.number], log.number, words)

@@ -10,6 +10,7 @@ from fl_node.rounds import Reason, Terms, Update
 from tests.adversaries.lies.patience import seen
 from tests.adversaries.lies.self_made import Liar, never_asks_before
 
+_GOOD = {1, 2, 3, 4}  # whose updates are not taken out again
 MADE_UP = Cid(b"\x52" * 32)
 
 
@@ -45,6 +46,12 @@ def sends_for_node_1(liar: Liar) -> None:
     tried(lambda: liar.ledger.set_local_weight(update_of(liar, node=1)))
 
 
+def sends_and_attests_for_node_1(liar: Liar) -> None:
+    sends_for_node_1(liar)
+    history = liar.timeline.history
+    tried(lambda: liar.ledger._send("attest", 1, 0, MADE_UP.digest, history))
+
+
 def attests_for_node_1(liar: Liar) -> None:
     liar.wait_for_round(2)
     history = liar.timeline.history
@@ -69,7 +76,7 @@ def closes_before_the_grace(liar: Liar) -> None:
 
 def _full(liar: Liar) -> RoundLog | None:
     log = liar.timeline.open_round
-    return log if log and len(log.updates) >= log.terms.target else None
+    return log if log and len(_GOOD & log.updates.keys()) == log.terms.target else None
 
 
 def _closes(liar: Liar) -> None:
@@ -126,7 +133,7 @@ def _rejected(liar: Liar) -> int:
 
 
 CALLS: dict[str, Callable[[Liar], None]] = {
-    "stranger-sends": sends_for_node_1,
+    "stranger-sends": sends_and_attests_for_node_1,
     "stranger-rejects": rejects_node_1,
     "stranger-closes": closes_round_1,
     "stranger-plays-owner": plays_the_owner,

@@ -38,9 +38,9 @@ def header_role(lie: HeaderLie) -> Callable[[Liar], None]:
     """Be honest but in one round, in which the owner makes this account the header."""
 
     def act(liar: Liar) -> None:
+        closer = Closer(liar.federation, evaluated)
         seen(lambda: True if _is_its_turn(liar, lie.turn) else None)
         lie.patch()
-        closer = Closer(liar.federation, evaluated)
         seen(lambda: True if isinstance(close(closer), Closed) else None)
 
     return act

@@ -7,6 +7,6 @@ ADMITTED = (
         "copies-tensors",
         "sends another node's tensors in a file of its own, which is averaged",
         "admitted",
-        (Found(Finder.REPORT, ("duplicates: [1, 3]",)),),
+        (Found(Finder.REPORT, ('"duplicates":[[1,3]]',)),),
     ),
 )

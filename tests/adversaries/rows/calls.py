@@ -13,7 +13,7 @@ def _by_node(name: str, does: str, words: str) -> Attack:
 
 
 CALLS = (
-    _refused("stranger-sends", "is no member and sends an update for a node", "NotAccountOfNode"),
+    _refused("stranger-sends", "is no member; sends and attests for a node", "NotAccountOfNode"),
     _refused("stranger-rejects", "is no member and rejects an update", "NotHeaderOrNode"),
     _refused("stranger-closes", "is no member and closes a round", "NotHeaderOrNode"),
     _refused("stranger-plays-owner", "is no member and calls all that is the owner's", "NotOwner"),

@@ -1,5 +1,7 @@
 """A node's own daemons that lie to it."""
 
+from dataclasses import replace
+
 from tests.adversaries.attacks import Attack, Finder, Found
 
 
@@ -7,9 +9,13 @@ def _told(name: str, does: str, *words: str) -> Attack:
     return Attack(name, does, "daemons", (Found(Finder.NODE, words),))
 
 
+def _slow(name: str, does: str) -> Attack:
+    return replace(_told(name, does, "did not come in"), when={Finder.NODE: "after a minute"})
+
+
 DAEMONS = (
-    _told("store-hangs", "a Kubo daemon that does not answer", "did not come in"),
-    _told("store-drips", "a Kubo daemon that sends a byte a second", "did not come in"),
+    _slow("store-hangs", "a Kubo daemon that does not answer"),
+    _slow("store-drips", "a Kubo daemon that sends a byte a second"),
     _told("store-gives-half", "a Kubo daemon that breaks off", "was asked for Qm", "see that"),
     _told("store-gives-other-bytes", "a Kubo daemon that gives other bytes", "bytes whose CID is"),
     _told("store-never-ends", "a Kubo daemon whose file never ends", "has more than the"),

@@ -26,7 +26,7 @@ HEADERS = (
         "reports",
         1,
         "wrong-report: the round was closed without a report",
-        "closed by the header (",
+        "closed by the header",
     ),
     _audited(
         "false-report",
@@ -35,7 +35,7 @@ HEADERS = (
         2,
         "wrong-report: admitted should be",
         "the report says",
-        "closed by the header (",
+        "closed by the header",
     ),
     Attack(
         "older-history",
@@ -51,13 +51,13 @@ HEADERS = (
         4,
         "wrong-report: Qm",
         "has more than the",
-        "closed by the header (",
+        "closed by the header",
     ),
     Attack(
         "never-closes",
         "never closes",
         "reports",
-        (Found(Finder.NODES, ("a node closes in its place",)),),
+        (Found(Finder.NODES, ("GlobalWeightSet by node",)),),
         5,
         when={Finder.NODES: "when the grace has passed"},
     ),
@@ -67,7 +67,7 @@ HEADERS = (
         "rejects",
         1,
         "contradicted-rejection: rejected as not-finite: it passes every check",
-        "by the header (",
+        "by the header",
     ),
     _audited(
         "wrong-reason",
@@ -75,7 +75,7 @@ HEADERS = (
         "rejects",
         3,
         "contradicted-rejection: rejected as wrong-structure: it is not-finite instead",
-        "by the header (",
+        "by the header",
     ),
     Attack(
         "averages-bad",

@@ -14,7 +14,8 @@ def _not_had(name: str, does: str) -> Attack:
     """A rejection that is the closer's word."""
     found = Found(Finder.HEADER, ("unavailable",))
     again = Found(Finder.AUDIT, ("rejection as unavailable unverifiable",))
-    return Attack(name, does, "updates", (found, again))
+    when = {Finder.HEADER: "after the plan's `fetch_timeout_seconds`"}
+    return Attack(name, does, "updates", (found, again), when=when)
 
 
 UPDATES = (

@@ -34,7 +34,7 @@ def play(stage: Stage) -> Scene:
 
 
 def _read_report(scene: Scene) -> None:
-    report = Report.decode(scene.view.small(scene.timeline.model(1).report))
-    for first, copy in report.recomputable.duplicates:
-        words = f"duplicates: [{first}, {copy}]"
-        scene.seen.append(Trace(Finder.REPORT, scene.name_of(copy), 1, words))
+    """Take the report's own words."""
+    content = scene.view.small(scene.timeline.model(1).report)
+    for _, copy in Report.decode(content).recomputable.duplicates:
+        scene.seen.append(Trace(Finder.REPORT, scene.name_of(copy), 1, content.decode()))

@@ -13,7 +13,7 @@ from tests.devnet.story import wait_until
 _GOOD = ("node 1", "node 2", "false-dispute", "base-twice")
 _STRANGERS = {name for name in CALLS if name.startswith("stranger")}
 _TWIN, _SECOND = "twin-elsewhere", "twin-here"
-_EVALUATION_SECONDS, _TRAINING_SECONDS = 6, 25
+_EVALUATION_SECONDS, _TRAINING_SECONDS = 15, 25
 
 
 def play(stage: Stage) -> Scene:
