@@ -91,7 +91,7 @@ CASES: Mapping[str, tuple[Target, Make]] = {
     ),
     "headers: sealed": (evidence, lambda size: part("headers", sealed_headers(size // 72))),
     "rlp: items": (evidence, lambda size: part("transaction", rlp.encode([b"a"] * size))),
-    "rlp: lists": (evidence, lambda size: part("receipt", rlp.encode([[]] * size))),
+    "rlp: lists": (evidence, lambda size: part("receipt", rlp.encode([[]] * (size // 2)))),
     "rlp: one item": (evidence, lambda size: part("transaction", rlp.encode([b"a" * size] * 9))),
     "receipt: logs": (
         evidence,

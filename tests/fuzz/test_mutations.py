@@ -11,7 +11,7 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.outcome import outcome_of
 from tests.fuzz.targets import CORPUS, MAX_BYTES, TARGETS
 
-_SECONDS = 3.0
+_SECONDS = 2.0
 _MOST_CHANGES = 6
 
 
