@@ -116,7 +116,8 @@ class Scene:
         return role
 
     def open(self) -> None:
-        """Let the owner put global 0."""
+        """Let the owner put global 0 when all honest roles are there and wait for it."""
+        wait_until(lambda: all(role.lines for role in self.honest_roles), "all honest roles wait")
         ledger = self.ledger(OWNER)
         ledger.set_global_weight(0, initial_weights().cid(), None, self.timeline.history)
 

@@ -6,7 +6,6 @@ from fl_node.rounds import Terms
 from tests.adversaries.lies.closing import REPLACED, REPORTED, SERVED, HeaderLie
 from tests.adversaries.scene import HEADER, OWNER, Scene, deployed
 from tests.adversaries.stage import Stage
-from tests.devnet.story import wait_until
 
 _NODES = ("node 1", "node 2")
 _HOSTS = {HEADER: "header", "node 1": "node-1", "node 2": "node-2"}
@@ -42,7 +41,6 @@ def _act(scene: Scene, liars: list[str]) -> None:
     owner.set_header(scene.actors[liars[0]].account)
     scene.liars(*liars)
     nodes = [scene.honest(name) for name in _NODES]
-    wait_until(lambda: all(role.lines for role in nodes), "both nodes wait")
     scene.open()
     for number, liar in enumerate(liars[1:], 2):
         scene.wait_for_round(number)
