@@ -2,17 +2,19 @@
 
 import json
 import os
-import tomllib
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fl_node.errors import SettingsError
+from fl_node.errors import SettingsError, TomlError
 from fl_node.files import write_atomically
+from fl_node.toml import parse_toml
 
 FILE_NAME = "flnode.toml"
 DEVNET = "devnet"
+_WHOLE = re.compile(r"[0-9]{1,18}")
 ENVIRONMENT_PREFIX = "FLNODE_"
 # Where downloads go, where binaries and settings are: no settings of a federation.
 _NOT_SETTINGS = frozenset(
@@ -122,13 +124,13 @@ def _toml(value: str | int) -> str:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return parse_toml(path.read_bytes())
     except FileNotFoundError as error:
         raise SettingsError(
             f"no federation here: {path.absolute()} does not exist; name its folder with --folder, "
             "or make a network with flnode devnet up"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, TomlError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
 
 
@@ -141,7 +143,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _typed(key: str, value: Any, wanted: Any) -> Any:
-    if wanted is int and isinstance(value, str) and value.isdecimal():
+    if wanted is int and isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value)
     if type(value) is not wanted:
         raise SettingsError(f"setting {key!r} must be {wanted.__name__}, found {value!r}")

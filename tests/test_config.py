@@ -181,6 +181,20 @@ def test_a_hosts_settings_are_found_in_its_folder_its_network_or_the_devnet(
     assert settings_folder(None, "node-1").resolve() == tmp_path / place
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "a" + ".a" * 5000 + " = 1", "threads = " + "9" * 5000]
+)
+def test_a_file_that_is_a_maze_is_one_line(tmp_path, text):
+    with pytest.raises(SettingsError, match="cannot be read as TOML"):
+        load_settings(written(tmp_path, text), {})
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "٣", "1e3", "-1"])
+def test_an_environment_variable_that_is_no_plain_number_is_refused(folder, value):
+    with pytest.raises(SettingsError, match="setting 'threads' must be"):
+        load_settings(folder, {"FLNODE_THREADS": value})
+
+
 def test_a_network_without_the_host_names_those_it_has(tmp_path):
     for host in ("header", "node-1"):
         (tmp_path / "devnet" / host).mkdir(parents=True)
