@@ -31,6 +31,7 @@ from tests.chain.faulty_proxy import (
 )
 from tests.chain.rpc_nodes import Anvil, free_port, running
 from tests.chain.scene import address, deployed, update_of
+from tests.network.networks import eventually
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
@@ -195,7 +196,7 @@ def test_a_transaction_of_which_no_answer_came_at_all_is_found_by_whoever_asks_a
     with pytest.raises(UnreachableError):
         node.set_local_weight(update_of(2, "b"))
     proxy.trick = honest
-    assert node.local_weight(2) == update_of(2, "b")
+    eventually(lambda: node.local_weight(2) == update_of(2, "b"))
 
 
 def test_a_slow_answer_is_waited_for_once(through, proxy):

@@ -70,5 +70,5 @@ def test_every_failure_becomes_one_line_of_ours(cause, ours):
     with pytest.raises(LedgerError) as caught, chain_errors("its peers"):
         raise cause
     assert type(caught.value) is ours
-    assert str(caught.value).startswith("its peers was asked of the chain, found: ")
+    assert str(caught.value).startswith("its peers was asked of the chain, found:")
     assert "\n" not in str(caught.value)

@@ -18,6 +18,7 @@ from fl_node.network.machine import host_down, host_up
 from fl_node.network.ports import free_ports
 from fl_node.network.readiness import missing
 from fl_node.network.supervision import processes
+from tests.network.networks import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +82,7 @@ def test_the_headers_machine_is_enough_to_let_nodes_join_and_leave(machines, tmp
         host_up(home, quiet)
     network = load_network(header)
     assert [each.name for each in network.hosts] == ["header", "node-1", "node-2"]
-    assert missing(network, network.hosts) == ""
+    eventually(lambda: missing(network, network.hosts) == "")
     assert all(check.ok for check in examine(second))
 
     removed = remove_node(header, 2, quiet)
