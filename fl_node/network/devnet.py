@@ -25,6 +25,7 @@ from fl_node.network.private import private_folder, runtime_place
 from fl_node.network.readiness import (
     highest_block,
     missing,
+    stands_still,
     unpeered,
     wait_until_listening,
     wait_until_ready,
@@ -127,14 +128,16 @@ def _bring_up(folder: Path, nodes: int | None, geth_binary: Path, ipfs: Path, sa
 def _wait_until_ready(folder: Path, network: Network, beyond: int, say: Say) -> None:
     """Wait; two Geth nodes that dialled each other at once and both hung up need a new start.
 
-    They would try again after 35 s; one that starts dials all others immediately.
+    They would try again after 35 s; one that starts dials all others immediately. So it compares
+    its chain with theirs, where each has sealed a first block of its own and none goes on.
     """
-    for _ in range(_TRIES):
+    for place in range(_TRIES):
         try:
             return wait_until_ready(network, network.hosts, _TRY_SECONDS, beyond)
         except DaemonError as error:
             say(str(error))
-            for host in unpeered(network)[:1]:
+            still = network.hosts[place:] if stands_still(network) else ()
+            for host in (*unpeered(network), *still)[:1]:
                 stop_program(folder, f"{host.name}-geth")
                 start_program(folder, f"{host.name}-geth")
     return wait_until_ready(network, network.hosts, READY_SECONDS, beyond)

@@ -108,6 +108,15 @@ def unpeered(network: Network) -> list[Host]:
     return found
 
 
+def stands_still(network: Network) -> bool:
+    """Tell whether every chain answers and none has a block of late."""
+    try:
+        heads = [head_of(host) for host in network.hosts]
+    except DaemonError:
+        return False
+    return all(head.age_seconds > _FRESH_PERIODS * network.period_seconds + 1 for head in heads)
+
+
 def wait_until_answering(host: Host, seconds: float) -> None:
     """Return when a host's own daemons answer, whoever else is there.
 
