@@ -136,6 +136,10 @@ class DisputeError(FlnodeError):
     """A global that is final on the chain and that this node's recomputation contradicts."""
 
 
+class SplitError(FlnodeError):
+    """Split learning that cannot go on, or a part of it that is not as it should be."""
+
+
 class StoppedError(FlnodeError):
     """A signal asked the process to end.
 

@@ -1,0 +1,1 @@
+"""Split learning: two parties train one model, and every step is recorded."""
