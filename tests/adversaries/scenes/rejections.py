@@ -7,7 +7,7 @@ from tests.adversaries.stage import Stage
 
 _HONEST = ("node 1", "node 2", "node 3")
 _NOT_A_NUMBER = "sends-nan"
-_ROUND_SECONDS = 35
+_ROUND_SECONDS = 60
 
 
 def play(stage: Stage) -> Scene:
