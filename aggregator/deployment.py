@@ -1,17 +1,15 @@
 """Deploying a federation on a network: publish, create, tell the hosts that are on this machine."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from fl_node.chain.deploy import create_federation
 from fl_node.chain.ledger import Ledger
 from fl_node.chain.timeline import read_timeline
-from fl_node.config import FILE_NAME, Settings, load_settings, save_settings
+from fl_node.config import Settings
 from fl_node.connect import open_chain, open_ledger, open_signer, open_store
 from fl_node.errors import SettingsError
-from fl_node.hosts import homes_of
+from fl_node.hosts import all_name, tell
 from fl_node.members import Members
-from fl_node.network.host import holds_network
 from fl_node.training.draft import Draft
 
 
@@ -22,7 +20,7 @@ def require_finished(home: Path, settings: Settings) -> None:
 
     :raises SettingsError: naming it
     """
-    if settings.federation and _all_told(home, settings):
+    if settings.federation and all_name(home, settings.federation):
         _require_closed(home, settings)
 
 
@@ -50,7 +48,7 @@ def deploy_federation(
     ledger = None if another else _begun(home, settings, draft, members)
     if ledger is None:
         ledger = _created(home, settings, draft, members)
-    return ledger, [_told(folder, ledger, draft) for folder in _hosts_here(home)]
+    return ledger, tell(home, ledger.federation, draft.plan.cid, draft.source)
 
 
 def _begun(home: Path, settings: Settings, draft: Draft, members: Members) -> Ledger | None:
@@ -58,7 +56,7 @@ def _begun(home: Path, settings: Settings, draft: Draft, members: Members) -> Le
     if not settings.federation:
         return None
     ledger = open_ledger(home, settings)
-    if not _all_told(home, settings) and _is_as_asked(ledger, draft, members):
+    if not all_name(home, settings.federation) and _is_as_asked(ledger, draft, members):
         return ledger
     _require_closed(home, settings)
     return None
@@ -92,30 +90,3 @@ def _created(home: Path, settings: Settings, draft: Draft, members: Members) -> 
     )
     ledger.wait_settled()
     return ledger
-
-
-def _all_told(home: Path, settings: Settings) -> bool:
-    told = (load_settings(folder, environment={}) for folder in _hosts_here(home))
-    return all(each.federation == settings.federation for each in told)
-
-
-def _told(folder: Path, ledger: Ledger, draft: Draft) -> Path:
-    settings = replace(
-        load_settings(folder, environment={}),
-        federation=ledger.federation,
-        plan=str(draft.plan.cid),
-        data=draft.source,
-    )
-    save_settings(folder, settings)
-    return folder / FILE_NAME
-
-
-def _hosts_here(home: Path) -> list[Path]:
-    """Give the host folders of the network that this one is part of, itself first.
-
-    What a killed deployment created is found by the next one if its own host was told.
-    """
-    network = home.resolve().parent
-    if not holds_network(network):
-        return [home]
-    return sorted(homes_of(network, None).values(), key=lambda each: each != home.resolve())

@@ -58,7 +58,7 @@ def parse_plan_file(
     """
     values = _merged(_parsed(content), changes)
     terms = _terms(values.pop("terms", {}))
-    _check_keys("plan", values, _KEYS)
+    check_keys("plan", values, _KEYS)
     missing = [key for key in REQUIRED if key not in values]
     if missing:
         raise PlanError(f"plan keys {', '.join(REQUIRED)} are needed, {', '.join(missing)} missing")
@@ -84,7 +84,11 @@ def _merged(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return both
 
 
-def _check_keys(what: str, found: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+def check_keys(what: str, found: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+    """Refuse keys that a table does not have.
+
+    :raises PlanError: naming them, and what may have been meant
+    """
     unknown = sorted(set(found) - set(allowed))
     if unknown:
         known = ", ".join(sorted(allowed)) + (", terms" if what == "plan" else "")
@@ -105,7 +109,7 @@ def _hint(unknown: str, allowed: tuple[str, ...]) -> str:
 def _terms(values: object) -> Terms:
     if not isinstance(values, Mapping):
         raise PlanError(f"plan key 'terms' must be a table, found {values!r}")
-    _check_keys("terms", values, _TERMS)
+    check_keys("terms", values, _TERMS)
     for key, value in values.items():
         least = 1 if key in ("quorum", "round_seconds", "rounds") else 0
         if type(value) is not int or not least <= value <= _MAX_TERM:
@@ -140,16 +144,17 @@ def _source(data: object, folder: Path) -> str:
 
 
 def _plan_values(values: dict[str, Any]) -> dict[str, Any]:
-    plain = {key: _exact(v) if key in _DECIMALS else _floats(v) for key, v in values.items()}
+    plain = {key: exact(v) if key in _DECIMALS else _floats(v) for key, v in values.items()}
     plain["data"] = values["data"] if values["data"] in BUILT_IN else OWN_DATA
     if isinstance(plain.get("metrics"), list):
         plain["metrics"] = tuple(plain["metrics"])
     return plain
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
+    """Give numbers as exact decimals in text, whatever holds them; all else as it is."""
     if isinstance(value, Mapping):
-        return {key: _exact(each) for key, each in value.items()}
+        return {key: exact(each) for key, each in value.items()}
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return value
     number = Decimal(str(value))

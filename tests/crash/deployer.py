@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aggregator.deployment
 import fl_node.chain.deploy
+import fl_node.hosts
 from aggregator.roles_command import deploy as _command  # noqa: F401  imported before the fork
 from fl_node import cli
 from fl_node.chain import transact, transaction
@@ -74,9 +74,9 @@ def _wire_telling(fuse: Fuse) -> None:
         if path.name.startswith(f".{FILE_NAME}"):
             replaced()
 
-    before(aggregator.deployment, "_told", in_turn(fuse, "before the settings are written"))
+    before(fl_node.hosts, "_told", in_turn(fuse, "before the settings are written"))
     before(Path, "replace", replaces)
-    after(aggregator.deployment, "_told", in_turn(fuse, "after the first host's settings"))
+    after(fl_node.hosts, "_told", in_turn(fuse, "after the first host's settings"))
 
 
 def in_turn(fuse: Fuse, *moments: str) -> Callable[..., None]:
