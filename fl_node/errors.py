@@ -140,6 +140,30 @@ class SplitError(FlnodeError):
     """Split learning that cannot go on, or a part of it that is not as it should be."""
 
 
+class CertificateError(SplitError):
+    """A session's certificate that is not as it must be, or not valid now."""
+
+
+class SealedError(SplitError):
+    """Sealed bytes that are for another's eyes, or were changed."""
+
+
+class ChannelClosedError(SplitError):
+    """The other party is not there, or not any more: connect again."""
+
+
+class ChannelRefusedError(SplitError):
+    """Who answers is not who was announced, or says so of us: connecting again changes nothing."""
+
+
+class MessageTooLargeError(SplitError):
+    """A message over the bound that both parties know."""
+
+
+class DeadlineError(SplitError):
+    """What was waited for did not come in time."""
+
+
 class StoppedError(FlnodeError):
     """A signal asked the process to end.
 
