@@ -1,12 +1,11 @@
 """Recompute a federation from its chain and its store, and say where they do not agree."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
 
 from aggregator.admission import Refusal
-from aggregator.recompute import judge, recompute
+from aggregator.recompute import judge, recompute, side_by_side
 from fl_node.chain.history import HistoryBreak, first_break
 from fl_node.chain.timeline import Closing, RoundLog, Timeline, read_events, timeline_of
 from fl_node.errors import (
@@ -25,7 +24,6 @@ CONTRADICTED = "contradicted"
 UNVERIFIABLE = "unverifiable"
 ERASED = "bytes-erased"
 _LABEL = Reason.UNAVAILABLE.label
-_FETCHED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -164,11 +162,9 @@ _Verdict = Weights | Refusal | _Unchecked
 def _all_judged(
     federation: Federation, timeline: Timeline, updates: Iterable[Update]
 ) -> dict[int, _Verdict]:
-    """Judge a round's updates side by side: most of it is waiting, for bytes or for hashes."""
-    listed = list(updates)
-    with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
-        verdicts = pool.map(partial(_judged, federation, timeline), listed)
-        return {each.node: verdict for each, verdict in zip(listed, verdicts, strict=True)}
+    """Judge a round's updates: most of it is waiting, for bytes or for hashes."""
+    judged = side_by_side(partial(_judged, federation, timeline), updates)
+    return {update.node: verdict for update, verdict in judged}
 
 
 def _judged(federation: Federation, timeline: Timeline, update: Update) -> _Verdict:

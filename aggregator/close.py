@@ -1,12 +1,11 @@
 """The header's step: read the ledger, reject what is inadmissible, close the round that is due."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
 from aggregator.admission import Refusal
 from aggregator.publish import Evaluate, publish
-from aggregator.recompute import judge
+from aggregator.recompute import judge, side_by_side
 from fl_node.chain.ledger import Snapshot
 from fl_node.chain.timeline import RoundLog, Timeline, read_timeline
 from fl_node.errors import RevertedError
@@ -28,7 +27,6 @@ _MOVED_ON = frozenset(
         "WrongRound",
     }
 )
-_FETCHED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,7 @@ def _reject_inadmissible(
     """Add to what is rejected, and tell whether there was any: even if a later call reverts."""
     before = len(rejected)
     new = [update for update in log.updates.values() if update not in closer._admitted]
-    with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:  # who is slow keeps nobody else waiting
-        verdicts = list(pool.map(partial(judge, closer.federation, timeline), new))
-    for update, verdict in zip(new, verdicts, strict=True):
+    for update, verdict in side_by_side(partial(judge, closer.federation, timeline), new):
         if isinstance(verdict, Refusal):
             closer.federation.ledger.reject_local_weight(
                 update.node, update.round, update.weights, verdict.reason

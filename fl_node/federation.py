@@ -1,6 +1,7 @@
 """One federation as a node sees it: its ledger, its store, and the plan they lead to."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from fl_node.chain.ledger import Ledger
 from fl_node.cid import Cid
@@ -34,13 +35,17 @@ class Federation:
         :raises StoreError: when the bytes cannot be had, are others, or too many for either
         :raises WeightsError: when they are no canonical weights file
         """
-        header = _STATES * len(encode_header(self.initial.specs, {})) + _METADATA_BYTES
+        header = self._most_header_bytes
         path = self.store.fetch(
             cid,
             max_bytes=header + _STATES * self.initial.nbytes,
             timeout_seconds=self.plan.fetch_timeout_seconds,
         )
         return Weights.read(path, max_header_bytes=min(header, MAX_HEADER_BYTES))
+
+    @cached_property
+    def _most_header_bytes(self) -> int:
+        return _STATES * len(encode_header(self.initial.specs, {})) + _METADATA_BYTES
 
     def small(self, cid: Cid) -> bytes:
         """Fetch a report or another small file.
