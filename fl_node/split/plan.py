@@ -16,6 +16,44 @@ _DIGEST_LETTERS = 64
 _MOST_IN_FLIGHT = 16
 _MOST_SECONDS = 30 * 86_400
 _LEAST_DEADLINE_SECONDS = 5
+_MOST_SEEDS = 10**6
+
+
+@dataclass(frozen=True)
+class OwnPart:
+    """A part that the data owner trains, described as :class:`fl_node.split.parts.Part` is.
+
+    :ivar model: its Keras configuration; None for the lower part, whose is the training's
+    :ivar names: its names of its weights to the whole model's
+    :ivar seeds: which of the whole model's seed generators are in it
+    """
+
+    names: Mapping[str, str]
+    seeds: tuple[int, ...]
+    model: Mapping[str, Any] | None = None
+
+    def table(self) -> dict[str, Any]:
+        """Give it as JSON holds it."""
+        model = None if self.model is None else dict(self.model)
+        return {"names": dict(self.names), "seeds": list(self.seeds), "model": model}
+
+    @classmethod
+    def of_table(cls, key: str, table: object) -> "OwnPart":
+        """Read it from JSON.
+
+        :raises PlanError: for anything else
+        """
+        keys = {each.name for each in fields(cls)}
+        if not isinstance(table, dict) or set(table) != keys:
+            raise PlanError(f"split key {key!r} must be a table of {sorted(keys)}")
+        names, seeds, model = table["names"], table["seeds"], table["model"]
+        if not isinstance(names, dict) or not all(isinstance(each, str) for each in names.values()):
+            raise PlanError(f"split key {key!r} must map names to names")
+        if not isinstance(seeds, list) or not all(_is_whole(n, 0, _MOST_SEEDS) for n in seeds):
+            raise PlanError(f"split key {key!r} must number seed generators")
+        if not isinstance(model, dict | None):
+            raise PlanError(f"split key {key!r} must have a model's configuration, or null")
+        return cls(names, tuple(seeds), model)
 
 
 @dataclass(frozen=True)
@@ -27,12 +65,14 @@ class SplitPlan:
 
     :ivar training: as in a federation, but that ``model`` is the lower part alone and ``initial``
         names the weights that the data owner starts from; its ``epochs`` are the session's
+    :ivar lower: what the training's model is of the whole one
     :ivar tail: the last layers, in the U-shaped configuration; None gives the labels to the
         provider (vanilla)
+    :ivar seed_count: seed generators in the whole model
     :ivar upper: salted digest of the provider's part, see :mod:`fl_node.split.upper`
     :ivar crossing: shape of one sample of each tensor that crosses the cut
     :ivar features: shape of one sample of each tensor that comes back to the tail; none in vanilla
-    :ivar seeds: by part, which of the whole model's seed generators are in it
+    :ivar output: shape of one sample of the whole model's output
     :ivar schedule: several data owners train in turns, or in parallel (SplitFed)
     :ivar in_flight: batches under way at once; all but one are that much stale
     :ivar wire: the codec of what crosses
@@ -45,9 +85,11 @@ class SplitPlan:
 
     training: Plan
     upper: str
+    lower: OwnPart
     crossing: tuple[tuple[int, ...], ...]
-    seeds: Mapping[str, tuple[int, ...]]
-    tail: Mapping[str, Any] | None = None
+    output: tuple[int, ...]
+    seed_count: int = 0
+    tail: OwnPart | None = None
     features: tuple[tuple[int, ...], ...] = ()
     schedule: str = "turns"
     in_flight: int = 1
@@ -68,6 +110,8 @@ class SplitPlan:
                 raise PlanError(f"split key {key!r} must be {text}, found {getattr(self, key)!r}")
         if (self.tail is None) != (not self.features):
             raise PlanError("split keys 'tail' and 'features' belong together: both or none")
+        if self.tail is not None and self.tail.model is None:
+            raise PlanError("split key 'tail' needs a model's configuration")
         if self.training.precision != "float32":
             raise PlanError(
                 f"split learning trains in float32, found precision {self.training.precision!r}"
@@ -85,13 +129,15 @@ class SplitPlan:
 
     def encode(self) -> bytes:
         """Give the plan as canonical JSON."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        values["training"] = decode_json(self.training.encode())
-        values["crossing"] = [list(shape) for shape in self.crossing]
-        values["features"] = [list(shape) for shape in self.features]
-        values["seeds"] = {part: list(which) for part, which in self.seeds.items()}
-        values["wire_parameters"] = dict(self.wire_parameters)
-        values["tail"] = None if self.tail is None else dict(self.tail)
+        values = {each.name: getattr(self, each.name) for each in fields(self)} | {
+            "training": decode_json(self.training.encode()),
+            "lower": self.lower.table(),
+            "tail": self.tail and self.tail.table(),
+            "crossing": [list(shape) for shape in self.crossing],
+            "features": [list(shape) for shape in self.features],
+            "output": list(self.output),
+            "wire_parameters": dict(self.wire_parameters),
+        }
         try:
             return encode_json({"format": FORMAT_VERSION, "kind": KIND} | values)
         except CanonicalError as error:
@@ -114,8 +160,16 @@ class SplitPlan:
             training = Plan.decode(encode_json(values["training"]))
         except CanonicalError as error:
             raise PlanError(f"split key 'training' is no plan: {error}") from error
-        read = {"crossing": _shapes(values["crossing"]), "features": _shapes(values["features"])}
-        return cls(**{**values, **read, "training": training, "seeds": _seeds(values["seeds"])})
+        tail = values["tail"]
+        read = {
+            "training": training,
+            "lower": OwnPart.of_table("lower", values["lower"]),
+            "tail": None if tail is None else OwnPart.of_table("tail", tail),
+            "crossing": _shapes(values["crossing"]),
+            "features": _shapes(values["features"]),
+            "output": _shapes([values["output"]])[0],
+        }
+        return cls(**{**values, **read})
 
 
 def is_split_plan(content: bytes) -> bool:
@@ -148,19 +202,15 @@ def _shapes(value: object) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(shape) for shape in value)
 
 
-def _seeds(value: object) -> dict[str, tuple[int, ...]]:
-    if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
-        raise PlanError(f"split key 'seeds' must list numbers by part, found {value!r}")
-    return {part: tuple(which) for part, which in value.items()}
-
-
 def _rules(plan: SplitPlan) -> list[tuple[str, bool, str]]:
     return [
         ("upper", _is_digest(plan.upper), f"{_DIGEST_LETTERS} hexadecimal digits"),
         ("crossing", bool(plan.crossing) and _are_shapes(plan.crossing), "one shape or more"),
         ("features", _are_shapes(plan.features), "shapes of whole numbers from 1 up"),
-        ("seeds", _are_seeds(plan.seeds), "different whole numbers from 0 up, by part"),
-        ("tail", plan.tail is None or isinstance(plan.tail, Mapping), "a table, or left out"),
+        ("output", _are_shapes((plan.output,)), "a shape of whole numbers from 1 up"),
+        ("seed_count", _is_whole(plan.seed_count, 0, _MOST_SEEDS), "a whole number from 0 up"),
+        ("lower", _has_seeds(plan.lower, plan), "a part with seeds below 'seed_count'"),
+        ("tail", _has_seeds(plan.tail, plan), "a part with seeds below 'seed_count'"),
         ("schedule", plan.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
         ("in_flight", _is_whole(plan.in_flight, 1, _MOST_IN_FLIGHT), f"1 to {_MOST_IN_FLIGHT}"),
         ("wire", isinstance(plan.wire, str) and bool(plan.wire), "a codec's name"),
@@ -192,11 +242,8 @@ def _are_shapes(value: tuple[tuple[int, ...], ...]) -> bool:
     return all(_is_whole(side, 1, 2**31 - 1) for shape in value for side in shape)
 
 
-def _are_seeds(value: object) -> bool:
-    if not isinstance(value, Mapping) or not set(value) <= {"lower", "upper", "tail"}:
-        return False
-    numbers = [number for which in value.values() for number in which]
-    return len(set(numbers)) == len(numbers) and all(_is_whole(n, 0, 10**6) for n in numbers)
+def _has_seeds(part: OwnPart | None, plan: SplitPlan) -> bool:
+    return part is None or all(0 <= seed < plan.seed_count for seed in part.seeds)
 
 
 def _is_decimal(value: object) -> bool:

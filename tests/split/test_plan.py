@@ -7,7 +7,7 @@ import pytest
 from fl_node.cid import Cid
 from fl_node.errors import PlanError
 from fl_node.plan import Plan
-from fl_node.split.plan import SplitPlan, is_split_plan
+from fl_node.split.plan import OwnPart, SplitPlan, is_split_plan
 
 TRAINING = Plan(
     name="small",
@@ -19,11 +19,20 @@ TRAINING = Plan(
     seed=1,
     initial=Cid.of_bytes(b"initial"),
 )
-PLAN = SplitPlan(training=TRAINING, upper="ab" * 32, crossing=((7, 7, 64),), seeds={"upper": (0,)})
+LOWER = OwnPart({"000/conv/kernel": "000/conv/kernel"}, seeds=())
+TAIL = OwnPart({"000/digit/kernel": "004/digit/kernel"}, (0,), {"class_name": "Functional"})
+PLAN = SplitPlan(
+    training=TRAINING,
+    upper="ab" * 32,
+    lower=LOWER,
+    crossing=((7, 7, 64),),
+    output=(10,),
+    seed_count=1,
+)
 
 
 def test_a_plan_comes_back_from_its_bytes():
-    shaped = dataclasses.replace(PLAN, tail={"class_name": "Functional"}, features=((256,),))
+    shaped = dataclasses.replace(PLAN, tail=TAIL, features=((256,),))
     for plan in (PLAN, shaped):
         assert SplitPlan.decode(plan.encode()) == plan
         assert SplitPlan.decode(plan.encode()).cid == plan.cid
@@ -48,8 +57,10 @@ def test_the_two_kinds_of_plans_are_told_apart():
         ("crossing", ((0,),)),
         ("crossing", (("7",),)),
         ("features", ((-1,),)),
-        ("seeds", {"middle": (0,)}),
-        ("seeds", {"upper": (0,), "lower": (0,)}),
+        ("output", (0,)),
+        ("seed_count", -1),
+        ("lower", OwnPart({}, (1,))),
+        ("tail", OwnPart({}, (1,), {})),
         ("schedule", "at once"),
         ("in_flight", 0),
         ("in_flight", 17),
@@ -73,7 +84,7 @@ def test_a_tail_and_what_comes_back_to_it_belong_together():
     with pytest.raises(PlanError, match="belong together"):
         dataclasses.replace(PLAN, features=((256,),))
     with pytest.raises(PlanError, match="belong together"):
-        dataclasses.replace(PLAN, tail={"class_name": "Functional"})
+        dataclasses.replace(PLAN, tail=TAIL)
 
 
 def test_mixed_precision_is_refused():
