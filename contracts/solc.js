@@ -6,11 +6,14 @@ const { readFileSync, readdirSync } = require("fs");
 const { join } = require("path");
 const solc = require("solc");
 
+// By its number: process.stdin would make it one that does not wait for the writer.
+const STDIN = 0;
+
 const [first, second] = process.argv.slice(2);
 if (first === "--version") {
   console.log(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}`);
 } else if (first === "--standard-json") {
-  console.log(compiled(readFileSync(process.stdin.fd, "utf8")));
+  console.log(compiled(readFileSync(STDIN, "utf8")));
 } else if (second === "--combined-json") {
   console.log(JSON.stringify(combined(JSON.parse(compiled(JSON.stringify(allSources()))))));
 } else {

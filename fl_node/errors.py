@@ -164,6 +164,10 @@ class DeadlineError(SplitError):
     """What was waited for did not come in time."""
 
 
+class SignatureError(SplitError):
+    """A record that cannot be signed, or a signature that nobody can have given."""
+
+
 class StoppedError(FlnodeError):
     """A signal asked the process to end.
 

@@ -1,4 +1,4 @@
-"""Let slither look at the contract: findings without an answer in contracts/slither.toml fail."""
+"""Let slither look at the contracts: findings without an answer in contracts/slither.toml fail."""
 
 import json
 import subprocess
@@ -15,6 +15,7 @@ _SECONDS = 600
 
 def findings() -> set[tuple[str, str]]:
     """Give each finding's detector, and the contract and function that it is about."""
+    # solc.js compiles all that is here, whichever file it is asked for.
     command = [SLITHER, "Federation.sol", "--solc", CONTRACTS / "solc.js"]
     options = ["--compile-force-framework", "solc", "--fail-none", "--json", "-"]
     done = subprocess.run(  # noqa: S603
@@ -29,7 +30,7 @@ def findings() -> set[tuple[str, str]]:
         sys.exit(f"slither ended with {done.returncode}:\n{done.stderr}")
     found = json.loads(done.stdout)
     if not found["success"]:
-        sys.exit(f"slither did not look at the contract: {found['error']}")
+        sys.exit(f"slither did not look at the contracts: {found['error']}")
     return {(each["check"], _place(each)) for each in found["results"].get("detectors", [])}
 
 

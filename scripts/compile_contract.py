@@ -1,10 +1,11 @@
-"""Compile the contract and write its artefact beside it."""
+"""Compile the contracts and write their artefacts beside them."""
 
 from pathlib import Path
 
-from fl_node.chain.compiler import compile_federation, write_artifact
+from fl_node.chain.compiler import CONTRACTS, compile_contracts, write_artifact
 
-CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
+FOLDER = Path(__file__).resolve().parent.parent / "contracts"
 
 if __name__ == "__main__":
-    write_artifact(compile_federation(CONTRACTS), CONTRACTS / "artifacts" / "Federation.json")
+    for name, artifact in compile_contracts(FOLDER, CONTRACTS).items():
+        write_artifact(artifact, FOLDER / "artifacts" / f"{name}.json")

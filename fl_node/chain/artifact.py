@@ -1,4 +1,4 @@
-"""The compiled contract, as it is committed and as the wheel carries it."""
+"""The compiled contracts, as they are committed and as the wheel carries them."""
 
 import json
 from dataclasses import dataclass
@@ -7,12 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-_NAME = "Federation.json"
-
 
 @dataclass(frozen=True)
 class Artifact:
-    """What the compiler made of ``Federation.sol``.
+    """What the compiler made of a contract.
 
     :ivar abi: its interface, as JSON
     :ivar bytecode: what a deployment sends, as hex text
@@ -24,10 +22,20 @@ class Artifact:
     deployed_bytecode: str
 
 
-@cache
 def federation_artifact() -> Artifact:
-    """Load the committed artefact: from the wheel, or from the checkout that this file is in."""
-    packaged = files("fl_node.chain") / _NAME
-    checkout = Path(__file__).parents[2] / "contracts" / "artifacts" / _NAME
+    """Load what became of ``Federation.sol``."""
+    return _committed("Federation.json")
+
+
+def split_session_artifact() -> Artifact:
+    """Load what became of ``SplitSession.sol``."""
+    return _committed("SplitSession.json")
+
+
+@cache
+def _committed(name: str) -> Artifact:
+    """Load an artefact: from the wheel, or from the checkout that this file is in."""
+    packaged = files("fl_node.chain") / name
+    checkout = Path(__file__).parents[2] / "contracts" / "artifacts" / name
     content = json.loads((packaged if packaged.is_file() else checkout).read_text())
     return Artifact(content["abi"], content["bytecode"], content["deployedBytecode"])

@@ -1,10 +1,10 @@
-"""Compiling the contract, by py-solc-x with the one compiler version that the source names."""
+"""Compiling the contracts, by py-solc-x with the one compiler version that the source names."""
 
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from fl_node.errors import FlnodeError
 from fl_node.files import write_atomically
 
 SOLC_VERSION = "0.8.37"
+CONTRACTS = ("Federation", "SplitSession")
 SETTINGS: Mapping[str, Any] = {
     # Clique on Geth 1.13 knows nothing later.
     "evmVersion": "london",
@@ -65,13 +66,18 @@ class Artifact:
         return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
 
 
-def compile_federation(folder: Path) -> Artifact:
-    """Compile ``Federation.sol`` in a folder, with all Solidity files below it.
+def compile_contracts(folder: Path, names: Sequence[str]) -> dict[str, Artifact]:
+    """Compile all Solidity files in a folder and below it, and give these contracts by name.
 
-    :raises CompilerError: when there is no compiler, or when it refuses a source
+    Each is in a file of its own name.
+
+    :raises CompilerError: when there is no compiler, no such file, or a source that it refuses
     """
-    output = _compile(_standard_input(folder), _solc_binary(folder))
-    contract = output["contracts"]["Federation.sol"]["Federation"]
+    output = _compile(_standard_input(folder, names), _solc_binary(folder))
+    return {name: _artifact(output["contracts"][f"{name}.sol"][name]) for name in names}
+
+
+def _artifact(contract: dict[str, Any]) -> Artifact:
     return Artifact(
         abi=tuple(contract["abi"]),
         bytecode="0x" + contract["evm"]["bytecode"]["object"],
@@ -86,16 +92,17 @@ def write_artifact(artifact: Artifact, path: Path) -> None:
     write_atomically(path, [artifact.to_json()])
 
 
-def _standard_input(folder: Path) -> dict[str, Any]:
+def _standard_input(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     sources = {
         path.relative_to(folder).as_posix(): {"content": path.read_text(encoding="utf-8")}
         for path in sorted(folder.rglob("*.sol"))
         if "node_modules" not in path.parts
     }
-    if "Federation.sol" not in sources:
-        raise CompilerError(
-            f"asked to compile Federation.sol, found none in {folder}; try contracts/"
-        )
+    for name in names:
+        if f"{name}.sol" not in sources:
+            raise CompilerError(
+                f"asked to compile {name}.sol, found none in {folder}; try contracts/"
+            )
     return {"language": "Solidity", "sources": sources, "settings": SETTINGS}
 
 

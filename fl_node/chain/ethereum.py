@@ -14,10 +14,11 @@ from web3.exceptions import BadResponseFormat
 from web3.types import BlockData, LogReceipt, TxParams
 from web3.utils.address import get_create_address
 
-from fl_node.chain.abi import event_fields, event_names, local_weight_fields, view
+from fl_node.chain.abi import event_fields, event_names, view
 from fl_node.chain.artifact import federation_artifact
 from fl_node.chain.connection import Connection
 from fl_node.chain.event_log import EventLog
+from fl_node.chain.interface import federation
 from fl_node.chain.ledger import Ledger, LedgerEvent, Snapshot
 from fl_node.chain.transact import hand_over, transact
 from fl_node.chain.transaction import Sent, find_receipt, send_again
@@ -316,7 +317,8 @@ class EthereumLedger(Ledger):
 
     def _local(self, node: int, block: int) -> dict[str, Any]:
         found = self._read("getLocalWeight", node, block=block)
-        return dict(zip(local_weight_fields(), found, strict=True))
+        fields = federation().record_fields("getLocalWeight")
+        return dict(zip(fields, found, strict=True))
 
     def _event(self, log: LogReceipt, source: EventLog) -> LedgerEvent:
         place = (log["blockHash"], log["logIndex"])

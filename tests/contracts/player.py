@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tests.contracts.reference import Reference
-from tests.contracts.sandbox import HEADER, NOBODY, OWNER, STRANGER, RefusedError, account
+from tests.contracts.sandbox import HEADER, NOBODY, OWNER, STRANGER, account
 from tests.contracts.situations import Before, situations
+from tests.contracts.spoken import RefusedError
 from tests.contracts.twin import Twin
 
 NODES = range(1, 5)

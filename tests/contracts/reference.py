@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from eth_abi.abi import encode
 from eth_utils import keccak
 
-from tests.contracts.sandbox import EMPTY, NOBODY, Event, RefusedError
+from tests.contracts.sandbox import EMPTY, NOBODY
+from tests.contracts.spoken import Event, RefusedError
 
 MAX_ATTEMPTS = 3
 _TERMS = "(uint32,uint32,uint32,uint32,uint32,uint32,uint32)"

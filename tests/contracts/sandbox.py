@@ -1,19 +1,12 @@
 """One federation on a bare EVM, spoken to in the contract's own words."""
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
-
-from eth_abi.abi import decode, encode
-from eth_utils import keccak
-from eth_utils.abi import collapse_if_tuple
-
-from fl_node.chain.artifact import federation_artifact
+from fl_node.chain.interface import federation
+from tests.contracts import spoken
 from tests.contracts.evm import Evm
+from tests.contracts.spoken import START, Event, Spoken
 
 OWNER, HEADER, STRANGER = (f"0x{number:040x}" for number in (0xA1, 0xA2, 0xA3))
 NOBODY = "0x" + "00" * 20
-START = 1_700_000_000
 PLAN, INITIAL, EMPTY = b"P" * 32, b"0" * 32, bytes(32)
 TERMS = {
     "target": 0,
@@ -26,33 +19,6 @@ TERMS = {
 }
 
 
-@dataclass(frozen=True)
-class Event:
-    """An event that a call emitted, with the values of its fields in order."""
-
-    name: str
-    values: tuple[Any, ...]
-
-    def __getitem__(self, field: str) -> Any:
-        names = [found["name"] for found in _entry("event", self.name)["inputs"]]
-        return self.values[names.index(field)]
-
-
-class RefusedError(Exception):
-    """A call that the contract reverted: the custom error's name, and its values in order."""
-
-    def __init__(self, name: str, *values: Any) -> None:
-        super().__init__(name, *values)
-        self.name = name
-        self.values = values
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RefusedError) and self.args == other.args
-
-    def __hash__(self) -> int:
-        return hash(self.args)
-
-
 def account(number: int) -> str:
     """Give the account that node `number` has in these tests until it is replaced."""
     return f"0x{0xB000 + number:040x}"
@@ -63,47 +29,13 @@ def digest(text: str) -> bytes:
     return text.encode().ljust(32, b".")
 
 
-class Sandbox:
+class Sandbox(Spoken):
     """A federation and a clock; each call happens `self.now` seconds after 1970."""
 
     def __init__(self, evm: Evm | None = None, now: int = START, **terms: int) -> None:
-        self.evm = evm or Evm()
-        self.now = now
+        super().__init__(federation(), evm, now)
         values = [PLAN, INITIAL, HEADER, tuple((TERMS | terms).values())]
-        self.created = self.create(values)
-
-    def create(self, values: list[Any]) -> Event:
-        """Run the constructor; this sandbox is about that federation from now on."""
-        code = bytes.fromhex(federation_artifact().bytecode[2:])
-        code += encode(_types(_entry("constructor", None)["inputs"]), values)
-        address, outcome = self.evm.create(OWNER, code, self.now)
-        created = _event(_checked(outcome))
-        self.address = address
-        return created
-
-    def act(self, sender: str, function: str, *values: Any) -> Event:
-        """Send a call, and give the event that it emits.
-
-        :raises RefusedError: when the contract reverts
-        """
-        return _event(_checked(self._call(sender, function, values)))
-
-    def look(self, view: str, *values: Any) -> Any:
-        """Call a view; a struct comes as a dictionary, a single value as itself."""
-        outcome = _checked(self._call(OWNER, view, values))
-        outputs = _entry("function", view)["outputs"]
-        found = decode(_types(outputs), outcome.output)
-        if len(outputs) > 1:
-            return found
-        if outputs[0]["type"] != "tuple":
-            return found[0]
-        names = [field["name"] for field in outputs[0]["components"]]
-        return dict(zip(names, found[0], strict=True))
-
-    def _call(self, sender: str, function: str, values: tuple[Any, ...]) -> Any:
-        entry = _entry("function", function)
-        data = _selector(entry) + encode(_types(entry["inputs"]), values)
-        return self.evm.call(sender, self.address, data, self.now)
+        self.created = self.create(OWNER, values)
 
     # What most tests need, by the parties that do it.
 
@@ -156,55 +88,4 @@ class Sandbox:
 
 def error_names() -> set[str]:
     """Name the custom errors of the interface."""
-    return {entry["name"] for entry in federation_artifact().abi if entry["type"] == "error"}
-
-
-def _checked(outcome: Any) -> Any:
-    if not outcome.reverted:
-        return outcome
-    for entry in federation_artifact().abi:
-        if entry["type"] == "error" and _selector(entry) == outcome.output[:4]:
-            raise RefusedError(entry["name"], *decode(_types(entry["inputs"]), outcome.output[4:]))
-    raise RefusedError("no custom error", outcome.output)
-
-
-def _event(outcome: Any) -> Event:
-    ((topics, data),) = outcome.logs  # each call emits one
-    for entry in federation_artifact().abi:
-        if entry["type"] == "event" and _topic(entry) == topics[0]:
-            return _decoded(entry, list(topics[1:]), data)
-    raise AssertionError(f"no event of the interface has the topic {topics[0]:064x}")
-
-
-def _decoded(entry: dict[str, Any], topics: list[int], data: bytes) -> Event:
-    plain = [field for field in entry["inputs"] if not field["indexed"]]
-    rest = list(decode(_types(plain), data))
-    ordered = [(topics if field["indexed"] else rest).pop(0) for field in entry["inputs"]]
-    return Event(entry["name"], tuple(ordered))
-
-
-def _types(fields: list[dict[str, Any]]) -> list[str]:
-    return [collapse_if_tuple(field) for field in fields]
-
-
-def _topic(entry: dict[str, Any]) -> int:
-    return int.from_bytes(_signature_digest(entry["name"], *_types(entry["inputs"])), "big")
-
-
-def _selector(entry: dict[str, Any]) -> bytes:
-    return _signature_digest(entry["name"], *_types(entry["inputs"]))[:4]
-
-
-@cache
-def _signature_digest(name: str, *types: str) -> bytes:
-    return keccak(text=f"{name}({','.join(types)})")
-
-
-@cache
-def _entry(kind: str, name: str | None) -> dict[str, Any]:
-    (entry,) = (
-        entry
-        for entry in federation_artifact().abi
-        if entry["type"] == kind and entry.get("name") == name
-    )
-    return entry
+    return spoken.error_names(federation())

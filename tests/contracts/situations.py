@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.contracts.reference import NO_TERMS, Reference
-from tests.contracts.sandbox import Event
+from tests.contracts.spoken import Event
 
 SITUATIONS = frozenset(
     {

@@ -1,4 +1,4 @@
-"""The committed artefact is what the compiler makes of the sources, and Python knows its words."""
+"""The committed artefacts are what the compiler makes; Python knows the contracts' words."""
 
 import json
 import re
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fl_node.chain.artifact import federation_artifact
-from fl_node.chain.compiler import compile_federation
+from fl_node.chain.artifact import Artifact, federation_artifact, split_session_artifact
+from fl_node.chain.compiler import CONTRACTS as NAMES
+from fl_node.chain.compiler import compile_contracts
 from fl_node.rounds import MAX_ATTEMPTS, Reason, Terms
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
@@ -16,13 +17,15 @@ EIP_170_BYTES = 24_576
 
 
 @pytest.mark.slow
-def test_the_committed_artefact_is_what_the_compiler_makes() -> None:
-    committed = (CONTRACTS / "artifacts" / "Federation.json").read_bytes()
-    assert committed == compile_federation(CONTRACTS).to_json(), "renew: make contracts"
+def test_the_committed_artefacts_are_what_the_compiler_makes() -> None:
+    for name, artifact in compile_contracts(CONTRACTS, NAMES).items():
+        committed = (CONTRACTS / "artifacts" / f"{name}.json").read_bytes()
+        assert committed == artifact.to_json(), f"{name}: renew: make contracts"
 
 
-def test_the_contract_is_small_enough_to_deploy() -> None:
-    assert len(federation_artifact().deployed_bytecode) // 2 - 1 <= EIP_170_BYTES
+@pytest.mark.parametrize("artifact", [federation_artifact(), split_session_artifact()], ids=NAMES)
+def test_a_contract_is_small_enough_to_deploy(artifact: Artifact) -> None:
+    assert len(artifact.deployed_bytecode) // 2 - 1 <= EIP_170_BYTES
 
 
 def test_reasons_have_the_contracts_names_and_numbers() -> None:
@@ -45,8 +48,9 @@ def test_attempts_are_bounded_alike() -> None:
     assert f"MAX_ATTEMPTS = {MAX_ATTEMPTS};" in source
 
 
-def test_the_bytecode_is_for_london() -> None:
-    content = json.loads((CONTRACTS / "artifacts" / "Federation.json").read_text())
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bytecode_is_for_london(name: str) -> None:
+    content = json.loads((CONTRACTS / "artifacts" / f"{name}.json").read_text())
     settings = json.loads(content["metadata"])["settings"]
     assert settings["evmVersion"] == "london"
     assert not settings["libraries"]

@@ -8,12 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from fl_node.chain.compiler import SOLC_VERSION, CompilerError, compile_federation, write_artifact
+from fl_node.chain.compiler import (
+    SOLC_VERSION,
+    Artifact,
+    CompilerError,
+    compile_contracts,
+    write_artifact,
+)
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 SMALLEST = (
     "// SPDX-License-Identifier: Apache-2.0\npragma solidity 0.8.37;\ncontract Federation {}\n"
 )
+
+
+def compile_federation(folder: Path) -> Artifact:
+    return compile_contracts(folder, ["Federation"])["Federation"]
 
 
 @pytest.fixture
@@ -56,6 +66,12 @@ def test_a_folder_without_contract_is_named(folder: Path) -> None:
     (folder / "Federation.sol").unlink()
     with pytest.raises(CompilerError, match=r"found none in .*; try contracts/"):
         compile_federation(folder)
+
+
+def test_sources_longer_than_a_pipe_are_read_whole(folder: Path) -> None:
+    comment = "// " + 1_000_000 * "x" + "\n"
+    (folder / "Federation.sol").write_text(comment + SMALLEST)
+    assert compile_federation(folder).abi == ()
 
 
 def test_a_source_that_the_compiler_refuses_is_quoted_in_one_line(folder: Path) -> None:

@@ -5,16 +5,8 @@ from eth_utils import keccak
 
 from fl_node.chain.artifact import federation_artifact
 from tests.contracts.evm import CHAIN_ID
-from tests.contracts.sandbox import (
-    EMPTY,
-    HEADER,
-    INITIAL,
-    OWNER,
-    PLAN,
-    START,
-    TERMS,
-    account,
-)
+from tests.contracts.sandbox import EMPTY, HEADER, INITIAL, OWNER, PLAN, TERMS, account
+from tests.contracts.spoken import START
 from tests.contracts.twin import Twin
 
 TERMS_TYPE = "(uint32,uint32,uint32,uint32,uint32,uint32,uint32)"

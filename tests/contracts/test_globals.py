@@ -1,6 +1,7 @@
 """Rounds are closed, globals attested, replaced and final."""
 
-from tests.contracts.sandbox import HEADER, OWNER, START, account, digest
+from tests.contracts.sandbox import HEADER, OWNER, account, digest
+from tests.contracts.spoken import START
 from tests.contracts.twin import Twin
 
 ONE, TWO, THREE = account(1), account(2), account(3)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contracts.sandbox import HEADER, NOBODY, OWNER, START, RefusedError, Sandbox, account
+from tests.contracts.sandbox import HEADER, NOBODY, OWNER, Sandbox, account
+from tests.contracts.spoken import START, RefusedError
 from tests.contracts.twin import Twin
 
 ONE, TWO, THREE = account(1), account(2), account(3)

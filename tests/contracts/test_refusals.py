@@ -13,15 +13,14 @@ from tests.contracts.sandbox import (
     NOBODY,
     OWNER,
     PLAN,
-    START,
     STRANGER,
     TERMS,
-    RefusedError,
     Sandbox,
     account,
     digest,
     error_names,
 )
+from tests.contracts.spoken import START, RefusedError
 from tests.contracts.twin import Twin
 
 ONE, TWO, THREE = account(1), account(2), account(3)
@@ -99,7 +98,7 @@ def terms(**changed: int) -> tuple[int, ...]:
 
 
 def create_with(header: str = HEADER, **changed: int) -> Callable[[Sandbox], Any]:
-    return lambda sandbox: sandbox.create([PLAN, INITIAL, header, terms(**changed)])
+    return lambda sandbox: sandbox.create(OWNER, [PLAN, INITIAL, header, terms(**changed)])
 
 
 def change_terms(**changed: int) -> Callable[[Sandbox], Any]:

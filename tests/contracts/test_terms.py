@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.contracts.sandbox import OWNER, START, TERMS, RefusedError, Sandbox, account, digest
+from tests.contracts.sandbox import OWNER, TERMS, Sandbox, account, digest
+from tests.contracts.spoken import START, RefusedError
 from tests.contracts.twin import Twin
 
 ONE, TWO = account(1), account(2)

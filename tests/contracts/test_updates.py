@@ -3,16 +3,8 @@
 import pytest
 
 from fl_node.rounds import Reason
-from tests.contracts.sandbox import (
-    EMPTY,
-    HEADER,
-    OWNER,
-    START,
-    RefusedError,
-    Sandbox,
-    account,
-    digest,
-)
+from tests.contracts.sandbox import EMPTY, HEADER, OWNER, Sandbox, account, digest
+from tests.contracts.spoken import START, RefusedError
 from tests.contracts.twin import Twin
 
 X = digest("x")

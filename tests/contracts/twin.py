@@ -5,16 +5,8 @@ from typing import Any
 
 from tests.contracts.evm import Evm
 from tests.contracts.reference import Reference, Terms
-from tests.contracts.sandbox import (
-    HEADER,
-    INITIAL,
-    OWNER,
-    START,
-    TERMS,
-    Event,
-    RefusedError,
-    Sandbox,
-)
+from tests.contracts.sandbox import HEADER, INITIAL, OWNER, TERMS, Sandbox
+from tests.contracts.spoken import START, Event, RefusedError
 
 
 class Twin(Sandbox):
