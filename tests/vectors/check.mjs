@@ -2,7 +2,7 @@
 // Usage: node check.mjs; prints how many of each were checked, or stops at the first that differs.
 
 import assert from "node:assert";
-import { createHash } from "node:crypto";
+import { createHash, createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 const read = (name) => readFileSync(new URL(name, import.meta.url));
@@ -95,6 +95,55 @@ function checkTree({ values, expected }) {
   assert.strictEqual(treeSum(padded), float64(expected));
 }
 
+const bytesOf = (text) => Buffer.from(text, "hex");
+const digest = (...pieces) => createHash("sha256").update(Buffer.concat(pieces)).digest();
+
+// RFC 6962, section 2.1.
+function treeRoot(leaves) {
+  if (leaves.length === 0) return digest();
+  if (leaves.length === 1) return digest(Buffer.of(0), leaves[0]);
+  let left = 1;
+  while (left * 2 < leaves.length) left *= 2;
+  return digest(Buffer.of(1), treeRoot(leaves.slice(0, left)), treeRoot(leaves.slice(left)));
+}
+
+// Gives the root that a proof leads to: RFC 9162, section 2.1.3.2.
+function provenRoot(leaf, index, size, proof) {
+  if (size === 1) return digest(Buffer.of(0), leaf);
+  let left = 1;
+  while (left * 2 < size) left *= 2;
+  const other = bytesOf(proof.at(-1));
+  const rest = proof.slice(0, -1);
+  if (index < left) return digest(Buffer.of(1), provenRoot(leaf, index, left, rest), other);
+  return digest(Buffer.of(1), other, provenRoot(leaf, index - left, size - left, rest));
+}
+
+function checkMerkle({ leaves, roots, inclusion }) {
+  const all = leaves.map(bytesOf);
+  const root = (size) => treeRoot(all.slice(0, size)).toString("hex");
+  roots.forEach((expected, size) => assert.strictEqual(root(size), expected));
+  for (const { index, size, proof } of inclusion)
+    assert.strictEqual(provenRoot(all[index], index, size, proof).toString("hex"), roots[size]);
+}
+
+const counted = (number) => Buffer.from(number.toString(16).padStart(8, "0"), "hex");
+
+function checkRecord({ session, public_key, record, content, digest: expected, leaf }) {
+  const chain = bytesOf(session.chain_id.toString(16).padStart(64, "0"));
+  const named = [chain, bytesOf(session.contract.slice(2)), counted(session.node)];
+  const id = digest(Buffer.from("flnode split session"), ...named);
+  assert.strictEqual(id.toString("hex"), session.id);
+  const place = [counted(record.epoch), counted(record.step), Buffer.of(record.phase)];
+  const said = Buffer.concat([id, ...place, bytesOf(record.body), bytesOf(record.previous)]);
+  assert.strictEqual(said.toString("hex"), content);
+  assert.strictEqual(digest(said).toString("hex"), expected);
+  const x = bytesOf(public_key).toString("base64url");
+  const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } });
+  const signed = Buffer.concat([Buffer.from("flnode split record"), said]);
+  assert.ok(leaf.startsWith(content));
+  assert.ok(verify(null, signed, key, bytesOf(leaf.slice(content.length))));
+}
+
 checkJson("plan.json");
 checkJson("report.json");
 checkReport();
@@ -103,4 +152,15 @@ const averages = vectors("fedavg.json");
 averages.forEach(checkFedAvg);
 const trees = vectors("tree_sum.json");
 trees.forEach(checkTree);
-console.log(JSON.stringify({ files: 3, fedavg: averages.length, tree_sum: trees.length }));
+const merkle = vectors("merkle.json");
+checkMerkle(merkle);
+checkRecord(vectors("record.json"));
+console.log(
+  JSON.stringify({
+    files: 3,
+    fedavg: averages.length,
+    tree_sum: trees.length,
+    merkle: merkle.roots.length + merkle.inclusion.length,
+    record: 1,
+  }),
+);
