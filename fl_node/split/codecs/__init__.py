@@ -1,0 +1,1 @@
+"""Codecs: how a tensor that crosses the cut is written on the wire."""
