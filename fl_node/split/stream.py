@@ -132,7 +132,7 @@ class Stream:
         while not self._tls.shake_hands():
             if not self._tls.fill():
                 events = READ | WRITE if self._tls.waiting_bytes else READ
-                self._wait(events, end, "shook hands")
+                self._wait(events, end, "shaken hands")
 
     def allow(self, max_message_bytes: int, send_seconds: float) -> None:
         """Set other bounds from the next message on: once it is known who is there."""
