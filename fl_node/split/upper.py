@@ -24,18 +24,22 @@ class UpperPart:
     """What the provider brings.
 
     :ivar model: Keras configuration of the upper part
+    :ivar names: its names of its weights to the whole model's
+    :ivar seeds: which of the whole model's seed generators are in it
     :ivar initial: its weights before the first step
     :ivar salt: 32 random bytes; without them nobody can try what the digest stands for
     """
 
     model: Mapping[str, Any]
+    names: Mapping[str, str]
+    seeds: tuple[int, ...]
     initial: Weights
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(_SALT_BYTES), repr=False)
 
     @property
     def commitment(self) -> str:
         """The salted digest that the plan holds, as hexadecimal text."""
-        content = hashlib.sha256(encode_json(dict(self.model))).digest()
+        content = hashlib.sha256(encode_json(self._described())).digest()
         return hashlib.sha256(self.salt + content + self.initial.cid().digest).hexdigest()
 
     def save(self, home: Path, plan: Cid) -> Path:
@@ -43,7 +47,7 @@ class UpperPart:
         folder = home / FOLDER / str(plan)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(folder / _WEIGHTS_FILE, self.initial.pieces(), mode=_OWN_ONLY)
-        document = {"model": dict(self.model), "salt": self.salt.hex()}
+        document = self._described() | {"salt": self.salt.hex()}
         write_atomically(folder / _MODEL_FILE, [encode_json(document)], mode=_OWN_ONLY)
         return folder
 
@@ -56,8 +60,9 @@ class UpperPart:
         folder = home / FOLDER / str(plan)
         try:
             document = decode_json((folder / _MODEL_FILE).read_bytes())
-            salt = bytes.fromhex(document["salt"])
-            found = cls(document["model"], Weights.read(folder / _WEIGHTS_FILE), salt)
+            weights = Weights.read(folder / _WEIGHTS_FILE)
+            described = (document["model"], document["names"], tuple(document["seeds"]))
+            found = cls(*described, weights, bytes.fromhex(document["salt"]))
         except FileNotFoundError as error:
             raise SplitError(
                 f"the provider's part of plan {plan} is not in {folder}: copy it from where "
@@ -71,3 +76,6 @@ class UpperPart:
                 f"{commitment}: take the files that belong to this plan"
             )
         return found
+
+    def _described(self) -> dict[str, Any]:
+        return {"model": dict(self.model), "names": dict(self.names), "seeds": list(self.seeds)}

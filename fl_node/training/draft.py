@@ -88,14 +88,25 @@ def draft_plan(
 
 def _drafted(file: PlanFile) -> Draft:
     values = file.values
-    with _seeded(values["seed"] if type(values["seed"]) is int else 0):
-        model = _own_model(values["model"], file.folder)
-        made = {"model": _config_of(model), "optimizer": _optimizer_config(values["optimizer"])}
-        check_variables(model)
+    with draft_model(values["model"], values["seed"], file.folder) as model:
+        made = {"model": _config_of(model), "optimizer": optimizer_config(values["optimizer"])}
         initial = weights_of(model, global_metadata())
         plan = Plan(**{**values, **made}, initial=initial.cid())
         check_specs(specs_of(compile_model(plan)), initial)
     return Draft(plan, initial, file.terms, file.source)
+
+
+@contextmanager
+def draft_model(reference: object, seed: object, folder: Path) -> Iterator[Any]:
+    """Lend the model that a plan file names, its weights drawn from the plan's seed.
+
+    :raises PlanError: for no such name
+    :raises ModelError: for a model that a plan may not have
+    """
+    with _seeded(seed if type(seed) is int else 0):
+        model = _own_model(reference, folder)
+        check_variables(model)
+        yield model
 
 
 def _own_model(reference: object, folder: Path) -> Any:
@@ -133,7 +144,12 @@ def _canonical(config: dict[str, Any]) -> dict[str, Any]:
     return canonical
 
 
-def _optimizer_config(chosen: Any) -> dict[str, Any]:
+def optimizer_config(chosen: Any) -> dict[str, Any]:
+    """Give the configuration of an optimizer that a plan file names.
+
+    :raises PlanError: for neither a name nor a table with one
+    :raises ModelError: for one that Keras does not have
+    """
     import keras
 
     table = {"name": chosen} if isinstance(chosen, str) else chosen

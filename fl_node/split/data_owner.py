@@ -1,0 +1,199 @@
+"""The data owner's epochs: what leads from its samples to what it says and hears.
+
+Vepakomma et al. 2018, "Split learning for health", section 3: the vanilla configuration and the
+U-shaped one without label sharing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
+from fl_node.split.codecs.codec import Kept
+from fl_node.split.conversation import Conversation
+from fl_node.split.crossing import Crossing
+from fl_node.split.draft import own_parts, parted
+from fl_node.split.node_step import NodeStep
+from fl_node.split.phase import Phase
+from fl_node.split.plan import SplitPlan
+from fl_node.split.refusal import Origin
+from fl_node.split.schedule import Place
+from fl_node.split.snapshots import Snapshots
+from fl_node.split.tailed_step import TailedStep
+from fl_node.training.data import Dataset
+from fl_node.training.draws import key_of, permutation
+from fl_node.weights import Weights
+
+Arrays = Sequence[NDArray[Any]]
+Metrics = Mapping[str, float | None]
+Watch = Callable[[int, Metrics], None]
+# As a federation's first round from global 0, so that the whole model gives the same bits.
+_ROUND, _BASE = 1, 0
+
+
+class DataOwner:
+    """The lower part, and in the U-shaped configuration the tail.
+
+    :ivar snapshots: of its state
+    """
+
+    def __init__(
+        self,
+        plan: SplitPlan,
+        node: int,
+        data: Dataset,
+        test: Dataset | None,
+        *,
+        threads: int | None = None,
+    ) -> None:
+        """Build the parts and put the data into memory.
+
+        :param threads: see :func:`~fl_node.training.backend.start_backend`
+        :raises ModelError: for parts that cannot be trained
+        :raises DataError: for data that do not fit them
+        """
+        self._plan, self._node = plan, node
+        self._boundaries = Boundaries.of_plan(plan)
+        self._step = _steps(plan, threads)
+        self._data = self._step.samples(data)
+        self._test = None if test is None else self._step.samples(test)
+        measured = self._step.score.variables if plan.is_u_shaped else []
+        self.snapshots = Snapshots(self._step.party.state, measured)
+
+    @property
+    def samples(self) -> tuple[int, int]:
+        """How many it trains and evaluates on."""
+        return len(self._data), 0 if self._test is None else len(self._test)
+
+    @property
+    def weights(self) -> list[Weights]:
+        """Copies of the lower part's weights, and of the tail's."""
+        return list(self._step.party.weights)
+
+    def begin(self, initial: Weights) -> None:
+        """Be as before the first step.
+
+        :param initial: as the plan names it
+        :raises WeightsError: when it is of other parts
+        """
+        self._step.party.load(parted(initial))
+        self._step.party.state.begin(key_of("step", *self._purpose))
+
+    def train(
+        self, conversation: Conversation, epoch: int, after: int, watch: Watch
+    ) -> Callable[[int], None]:
+        """Give what trains one step of an epoch.
+
+        :param after: the step whose state is loaded
+        :param watch: takes each step and what is measured so far
+        """
+        order = permutation(len(self._data), key_of("shuffle", *self._purpose, epoch))
+        if after == 0:
+            self._step.score.reset()
+
+        def one(step: int) -> None:
+            rows = order[conversation.batches.span(step)]
+            exchange = _Exchange(self._boundaries, conversation, self._key(epoch, step), step)
+            if isinstance(self._step, TailedStep):
+                known = self._step.score.result() if step > 1 else {}
+                self._step.step(self._data, rows, exchange.features(known), exchange.gradients)
+                watch(step, self._step.score.result())
+            else:
+                self._step.step(self._data, rows, exchange.labelled)
+                watch(step, exchange.heard)
+
+        return one
+
+    def evaluate(self, conversation: Conversation) -> dict[str, float]:
+        """Measure both parts together on the test data; nothing without any."""
+        if self._test is None:
+            return {}
+        batches = conversation.batches
+        self._step.score.reset()
+        for step in range(batches.training_steps + 1, conversation.history.schedule.steps + 1):
+            span = batches.span(step)
+            rows = np.arange(span.start, span.stop)
+            cut = self._step.activations(self._test, rows)
+            self._step.count(self._test, rows, self._heard_outputs(conversation, step, cut))
+        return self._step.score.result()
+
+    def _heard_outputs(self, conversation: Conversation, step: int, cut: Arrays) -> Arrays:
+        arrays, _ = self._boundaries.cut.encode(cut, key=None)
+        conversation.say(Place(step, Phase.EVALUATION), frame(arrays))
+        found = conversation.hear(Place(step, Phase.OUTPUTS))
+        with Origin(conversation.peer, conversation.history.epoch, step).answers():
+            return self._boundaries.outputs.decode(found.tensors, len(cut[0]))[0]
+
+    def _key(self, epoch: int, step: int) -> int:
+        return key_of("wire", self._plan.training.seed, self._node, epoch, step)
+
+    @property
+    def _purpose(self) -> tuple[int, ...]:
+        return self._plan.training.seed, self._node, _ROUND, _BASE
+
+
+class _Exchange:
+    """One step's exchange, from tensors to messages and back."""
+
+    def __init__(
+        self, boundaries: Boundaries, conversation: Conversation, key: int, step: int
+    ) -> None:
+        self._boundaries, self._conversation = boundaries, conversation
+        self._key, self._step = key, step
+        self._rows = conversation.batches.rows(step)
+        self._cut_kept: tuple[Kept, ...] = ()
+        self._features_kept: tuple[Kept, ...] = ()
+        self.heard: Metrics = {}
+
+    def labelled(self, cut: Arrays, targets: NDArray[Any]) -> Arrays:
+        """Send what crosses with the labels; give the gradients."""
+        arrays, self._cut_kept = self._boundaries.cut.encode(cut, key=self._key)
+        self._say(Phase.ACTIVATIONS, frame(arrays | {TARGETS: targets}))
+        return self._heard_gradients()
+
+    def features(self, known: Metrics) -> Callable[[Arrays], Arrays]:
+        """Give what sends what crosses, and gives the features."""
+
+        def exchange(cut: Arrays) -> Arrays:
+            arrays, self._cut_kept = self._boundaries.cut.encode(cut, key=self._key)
+            self._say(Phase.ACTIVATIONS, frame(arrays, known))
+            found = self._hear(Phase.FEATURES)
+            with self._origin.answers():
+                features, kept = self._boundaries.outputs.decode(found.tensors, self._rows)
+            self._features_kept = kept
+            return features
+
+        return exchange
+
+    def gradients(self, feature_gradients: Arrays) -> Arrays:
+        """Send the features' gradients; give those at the cut."""
+        arrays = self._boundaries.outputs.encode_gradients(feature_gradients, self._features_kept)
+        self._say(Phase.FEATURE_GRADIENTS, frame(arrays))
+        return self._heard_gradients()
+
+    def _heard_gradients(self) -> Arrays:
+        found = self._hear(Phase.GRADIENTS)
+        self.heard = measured(found)
+        with self._origin.answers():
+            return self._boundaries.cut.decode_gradients(found.tensors, self._rows, self._cut_kept)
+
+    def _say(self, phase: Phase, body: bytes) -> None:
+        self._conversation.say(Place(self._step, phase), body)
+
+    def _hear(self, phase: Phase) -> Weights:
+        return self._conversation.hear(Place(self._step, phase))
+
+    @property
+    def _origin(self) -> Origin:
+        return Origin(self._conversation.peer, self._conversation.history.epoch, self._step)
+
+
+def _steps(plan: SplitPlan, threads: int | None) -> NodeStep | TailedStep:
+    lower, *tail = own_parts(plan)
+    crossing = [Crossing(f"cut/{i}", shape) for i, shape in enumerate(plan.crossing)]
+    if not plan.is_u_shaped:
+        return NodeStep(plan.training, lower, crossing, plan.output, threads=threads)
+    features = [Crossing(f"features/{i}", shape) for i, shape in enumerate(plan.features)]
+    return TailedStep(plan.training, lower, tail[0], crossing, features, threads=threads)

@@ -1,0 +1,116 @@
+"""The provider's epochs: what leads from what it hears to what it says."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
+from fl_node.split.conversation import Conversation
+from fl_node.split.crossing import Crossing
+from fl_node.split.data_owner import Metrics, Watch
+from fl_node.split.draft import upper_part
+from fl_node.split.phase import Phase
+from fl_node.split.plan import SplitPlan
+from fl_node.split.provider_step import MiddleStep, ProviderStep
+from fl_node.split.refusal import Origin
+from fl_node.split.schedule import Place
+from fl_node.split.snapshots import Snapshots
+from fl_node.split.upper import UpperPart
+from fl_node.training.draws import key_of
+from fl_node.weights import Weights
+
+_FIRST_NODE, _ROUND, _BASE = 1, 1, 0
+
+
+class Provider:
+    """The upper part, which one data owner after the other trains.
+
+    :ivar snapshots: of its state
+    """
+
+    def __init__(self, plan: SplitPlan, upper: UpperPart, *, threads: int | None = None) -> None:
+        """Build the part; raises as :class:`fl_node.split.data_owner.DataOwner`."""
+        self._plan = plan
+        self._boundaries = Boundaries.of_plan(plan)
+        self._step = _steps(plan, upper, threads)
+        score = self._step.score.variables if isinstance(self._step, ProviderStep) else []
+        self.snapshots = Snapshots(self._step.party.state, score)
+
+    @property
+    def weights(self) -> Weights:
+        """A copy of the part's weights."""
+        return self._step.party.weights[0]
+
+    def begin(self, initial: Weights) -> None:
+        """Be as before the first step.
+
+        :raises WeightsError: when the weights are of another part
+        """
+        self._step.party.load([initial])
+        purpose = (self._plan.training.seed, _FIRST_NODE, _ROUND, _BASE)
+        self._step.party.state.begin(key_of("step", *purpose))
+
+    def train(
+        self, conversation: Conversation, node: int, epoch: int, after: int, watch: Watch
+    ) -> Callable[[int], None]:
+        """Give what trains one step of an epoch; as the data owner's."""
+        if isinstance(self._step, ProviderStep):
+            labelled = self._step
+            if after == 0:
+                labelled.score.reset()
+            return lambda step: watch(step, self._labelled(labelled, conversation, step))
+        middle = self._step
+        return lambda step: watch(step, self._between(middle, conversation, node, epoch, step))
+
+    def evaluate(self, conversation: Conversation) -> None:
+        """Answer what the data owner evaluates on."""
+        batches = conversation.batches
+        for step in range(batches.training_steps + 1, conversation.history.schedule.steps + 1):
+            found = conversation.hear(Place(step, Phase.EVALUATION))
+            with Origin(conversation.peer, conversation.history.epoch, step).answers():
+                cut, _ = self._boundaries.cut.decode(found.tensors, batches.rows(step))
+            arrays, _ = self._boundaries.outputs.encode(self._step.outputs(cut), key=None)
+            conversation.say(Place(step, Phase.OUTPUTS), frame(arrays))
+
+    def _labelled(self, upper: ProviderStep, conversation: Conversation, step: int) -> Metrics:
+        found = conversation.hear(Place(step, Phase.ACTIVATIONS))
+        rows = conversation.batches.rows(step)
+        with Origin(conversation.peer, conversation.history.epoch, step).answers():
+            cut, kept = self._boundaries.cut.decode(found.tensors, rows)
+        gradients = upper.step(cut, found.tensors[TARGETS])
+        known = upper.score.result()
+        arrays = self._boundaries.cut.encode_gradients(gradients, kept)
+        conversation.say(Place(step, Phase.GRADIENTS), frame(arrays, known))
+        return known
+
+    def _between(
+        self, upper: MiddleStep, conversation: Conversation, node: int, epoch: int, step: int
+    ) -> Metrics:
+        found = conversation.hear(Place(step, Phase.ACTIVATIONS))
+        rows = conversation.batches.rows(step)
+        origin = Origin(conversation.peer, conversation.history.epoch, step)
+        with origin.answers():
+            cut, kept = self._boundaries.cut.decode(found.tensors, rows)
+        key = key_of("wire back", self._plan.training.seed, node, epoch, step)
+
+        def exchange(features: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+            arrays, kept_above = self._boundaries.outputs.encode(features, key=key)
+            conversation.say(Place(step, Phase.FEATURES), frame(arrays))
+            answer = conversation.hear(Place(step, Phase.FEATURE_GRADIENTS))
+            with origin.answers():
+                return self._boundaries.outputs.decode_gradients(answer.tensors, rows, kept_above)
+
+        gradients = upper.step(cut, exchange)
+        arrays = self._boundaries.cut.encode_gradients(gradients, kept)
+        conversation.say(Place(step, Phase.GRADIENTS), frame(arrays))
+        return measured(found)
+
+
+def _steps(plan: SplitPlan, upper: UpperPart, threads: int | None) -> ProviderStep | MiddleStep:
+    part = upper_part(plan, upper)
+    crossing = [Crossing(f"cut/{i}", shape) for i, shape in enumerate(plan.crossing)]
+    if not plan.is_u_shaped:
+        return ProviderStep(plan.training, part, crossing, threads=threads)
+    features = [Crossing(f"features/{i}", shape) for i, shape in enumerate(plan.features)]
+    return MiddleStep(plan.training, part, crossing, features, threads=threads)

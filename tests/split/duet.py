@@ -1,0 +1,161 @@
+"""Both parties in this process, each in a thread, over real sockets and without a chain."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fl_node.split import keys as split_keys
+from fl_node.split.boundaries import Boundaries
+from fl_node.split.channel import connect
+from fl_node.split.conversation import Conversation, EpochStart
+from fl_node.split.data_owner import DataOwner
+from fl_node.split.draft import SplitDraft
+from fl_node.split.epoch import EpochRun, Steps
+from fl_node.split.history import Peer
+from fl_node.split.journal import Journal
+from fl_node.split.keys import SessionKeys
+from fl_node.split.link import Link
+from fl_node.split.phase import Party
+from fl_node.split.provider import Provider
+from fl_node.split.record import session_id
+from fl_node.split.server import Server
+
+SESSION = session_id(1337, "0x" + "52" * 20, 1)
+_DEADLINE_SECONDS = 30
+_WHO = {Party.NODE: "node 1", Party.PROVIDER: "the provider"}
+
+
+@dataclass
+class Duet:
+    """A data owner and a provider.
+
+    :ivar measured: by epoch, what the data owner's evaluation gave
+    :ivar leaves: by party, of the last epoch that was run
+    """
+
+    folder: Path
+    draft: SplitDraft
+    data: Any
+    test: Any = None
+    measured: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    leaves: dict[Party, list[bytes]] = field(default_factory=dict)
+    root: bytes = SESSION
+
+    def __post_init__(self) -> None:
+        self.keys = {party: SessionKeys.create(party.value, 1) for party in Party}
+        self.boundaries = Boundaries.of_plan(self.draft.plan)
+        self.owner = DataOwner(self.draft.plan, 1, self.data, self.test, threads=2)
+        self.provider = Provider(self.draft.plan, self.draft.upper, threads=2)
+        self.owner.begin(self.draft.initial)
+        self.provider.begin(self.draft.upper.initial)
+
+    def play(self, epoch: int, watch: Callable[[int, Any], None] = lambda *_: None) -> None:
+        """Run an epoch to its end."""
+        failures: list[BaseException] = []
+
+        def provides() -> None:
+            try:
+                self.act(Party.PROVIDER, epoch)
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                failures.append(error)
+
+        with self._listening():
+            thread = threading.Thread(target=provides)
+            thread.start()
+            try:
+                self.act(Party.NODE, epoch, watch)
+            finally:
+                thread.join()
+        if failures:
+            raise failures[0]
+        assert self.leaves[Party.NODE] == self.leaves[Party.PROVIDER]
+
+    def act(
+        self, party: Party, epoch: int, watch: Callable[[int, Any], None] = lambda *_: None
+    ) -> None:
+        folder = self.folder / party.value
+        with Journal(folder, SESSION, epoch, lambda _: None) as journal:
+            conversation = self.conversation(party, epoch, journal)
+            conversation.open()
+            run = EpochRun(
+                folder=folder,
+                epoch=epoch,
+                journal=journal,
+                snapshots=(self.owner if party is Party.NODE else self.provider).snapshots,
+                snapshot_steps=self.draft.plan.snapshot_steps,
+                steps=partial(self._steps, party, conversation, epoch, watch),
+            )
+            found = run.run(conversation)
+            if party is Party.NODE:
+                self.measured[epoch] = found
+            self.leaves[party] = journal.leaves()
+            self.root = conversation.history.tree().root
+
+    def conversation(self, party: Party, epoch: int, journal: Journal) -> Conversation:
+        other = Party.NODE if party is Party.PROVIDER else Party.PROVIDER
+        return Conversation(
+            EpochStart(SESSION, epoch, self.root if epoch > 1 else SESSION),
+            self.boundaries,
+            party=party,
+            peer=Peer(other, _WHO[other], partial(split_keys.verify, self.keys[other].key)),
+            sign=self.keys[party].sign,
+            journal=journal,
+            link=self._link(party),
+            is_recorded=lambda: False,
+            samples=self.owner.samples if party is Party.NODE else (0, 0),
+        )
+
+    def _steps(
+        self,
+        party: Party,
+        conversation: Conversation,
+        epoch: int,
+        watch: Callable[[int, Any], None],
+        after: int,
+    ) -> Steps:
+        if party is Party.NODE:
+            train = self.owner.train(conversation, epoch, after, watch)
+            return Steps(train, lambda: self.owner.evaluate(conversation))
+        train = self.provider.train(conversation, 1, epoch, after, lambda *_: None)
+
+        def evaluate() -> Mapping[str, float]:
+            self.provider.evaluate(conversation)
+            return {}
+
+        return Steps(train, evaluate)
+
+    def _link(self, party: Party) -> Link:
+        dial = self._accept if party is Party.PROVIDER else self._connect
+        return Link(
+            dial, deadline_seconds=_DEADLINE_SECONDS, check=lambda: None, say=lambda _: None
+        )
+
+    def _accept(self, seconds: float) -> Any:
+        return self.server.accept(1, seconds)
+
+    def _connect(self, seconds: float) -> Any:
+        return connect(
+            self.server.endpoint,
+            keys=self.keys[Party.NODE],
+            node=1,
+            provider=self.keys[Party.PROVIDER].certificate,
+            max_message_bytes=self.boundaries.max_bytes() + 4096,
+            timeout_seconds=max(seconds, 5),
+            send_seconds=_DEADLINE_SECONDS,
+        )
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        with Server(
+            self.keys[Party.PROVIDER],
+            lambda: {1: self.keys[Party.NODE].certificate},
+            port=0,
+            max_message_bytes=self.boundaries.max_bytes() + 4096,
+            send_seconds=_DEADLINE_SECONDS,
+            say=lambda _: None,
+        ) as self.server:
+            yield
