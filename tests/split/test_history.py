@@ -11,7 +11,7 @@ from fl_node.split.phase import Party, Phase
 from fl_node.split.record import SignedRecord
 from fl_node.split.refusal import Refusal, RefusedError
 from fl_node.split.schedule import Place, Schedule
-from tests.split.parties import (
+from tests.split.chronicle import (
     PEERS,
     SEED,
     SESSION,

@@ -18,7 +18,7 @@ from fl_node.split.record import (
     session_id,
 )
 from fl_node.split.refusal import Refusal, UnfitError
-from tests.split.parties import PEERS, signer
+from tests.split.chronicle import PEERS, signer
 from tests.vectors import read_vectors
 
 CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
