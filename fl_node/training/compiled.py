@@ -17,26 +17,34 @@ def compile_model(plan: Plan) -> Any:
     :raises ModelError: for a model, loss, optimizer or metric that is not built into Keras
     """
     model = build_model(plan)
+    optimizer = build_optimizer(plan, model.trainable_variables)
+    compile_with(model, plan, optimizer)
+    return model
+
+
+def build_optimizer(plan: Plan, variables: list[Any]) -> Any:
+    """Make the plan's optimizer for these variables; raises as :func:`compile_model`."""
+    import keras
+
     check_architecture(plan.optimizer)
+    with keras_errors("the plan's optimizer cannot be built"):
+        optimizer = keras.optimizers.deserialize(dict(plan.optimizer))
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise ModelError(f"{plan.optimizer.get('class_name')} is no Keras optimizer: try Adam")
+        optimizer.build(variables)
+    return optimizer
+
+
+def compile_with(model: Any, plan: Plan, optimizer: Any) -> None:
+    """Give a model the plan's loss and metrics; raises as :func:`compile_model`."""
     with keras_errors("the plan's loss, optimizer and metrics do not fit its model"):
         model.compile(
-            optimizer=_optimizer(plan),
+            optimizer=optimizer,
             loss=_loss(plan.loss),
             metrics=[_metric(name) for name in plan.metrics],
             jit_compile=False,  # doubles the time of a step on a CPU
             auto_scale_loss=False,
         )
-        model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def _optimizer(plan: Plan) -> Any:
-    import keras
-
-    optimizer = keras.optimizers.deserialize(dict(plan.optimizer))
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise ModelError(f"{plan.optimizer.get('class_name')} is no Keras optimizer: try Adam")
-    return optimizer
 
 
 def _loss(name: str) -> Any:
