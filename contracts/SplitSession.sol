@@ -9,7 +9,7 @@ import {Side} from "./types/Side.sol";
 import {recovered} from "./types/Signature.sol";
 import {SplitTerms} from "./types/SplitTerms.sol";
 
-/// @title Split learning between nodes and one provider: who they are, and what both signed.
+/// @title Split learning between nodes and one provider: who they are, what both signed.
 /// @notice Each epoch of a node is one record, whatever the number of its steps.
 contract SplitSession is ISplitSession {
     uint256 private constant MAX_CERTIFICATE_BYTES = 2048;

@@ -1,4 +1,4 @@
-"""What calls cost: the committed figures, the bars, and that nothing grows with rounds or nodes."""
+"""What calls cost: the committed figures, the bars, and that nothing grows."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 from benchmarks.gas import FIGURES, encoded, measure
 
 UPDATE_BAR, CLOSE_BAR = 50_000, 55_000
+EPOCH_BAR = 60_000
 DRIFT = 200
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # tracing would double its time
@@ -34,11 +35,21 @@ def test_a_steady_call_stays_below_its_bar_and_does_not_grow(
     assert max(steady) - min(steady) <= DRIFT
 
 
+def test_an_epoch_stays_below_its_bar_whatever_the_number_of_its_steps(figures: Any) -> None:
+    split = figures["SplitSession"]
+    epochs = [gas for call, gas in split.items() if call.startswith("recordEpoch")]
+    assert len(epochs) == 5
+    assert max(epochs) <= EPOCH_BAR
+    assert max(epochs) - min(epochs) <= DRIFT
+
+
 def test_the_gas_limit_of_a_call_is_above_the_dearest() -> None:
     from fl_node.chain.ethereum import CALL_GAS_LIMIT, DEPLOY_GAS_LIMIT
 
     committed = json.loads(FIGURES.read_text())
-    creation = committed.pop("constructor")
+    split = committed.pop("SplitSession")
+    creation = max(committed.pop("constructor"), split.pop("constructor"))
+    committed |= {"split learning": split}
     calls = [each if isinstance(each, int) else max(each.values()) for each in committed.values()]
     assert 1.5 * max(calls) <= CALL_GAS_LIMIT
     assert 1.5 * creation <= DEPLOY_GAS_LIMIT
