@@ -4,7 +4,7 @@ Vepakomma et al. 2018, "Split learning for health", section 3: the vanilla confi
 U-shaped one without label sharing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from fl_node.split.codecs.codec import Kept
 from fl_node.split.conversation import Conversation
 from fl_node.split.crossing import Crossing
 from fl_node.split.draft import own_parts, parted
+from fl_node.split.epoch import Learner, Metrics, Steps, Watch
 from fl_node.split.node_step import NodeStep
 from fl_node.split.phase import Phase
 from fl_node.split.plan import SplitPlan
@@ -27,13 +28,11 @@ from fl_node.training.draws import key_of, permutation
 from fl_node.weights import Weights
 
 Arrays = Sequence[NDArray[Any]]
-Metrics = Mapping[str, float | None]
-Watch = Callable[[int, Metrics], None]
 # As a federation's first round from global 0, so that the whole model gives the same bits.
 _ROUND, _BASE = 1, 0
 
 
-class DataOwner:
+class DataOwner(Learner):
     """The lower part, and in the U-shaped configuration the tail.
 
     :ivar snapshots: of its state
@@ -43,6 +42,7 @@ class DataOwner:
         self,
         plan: SplitPlan,
         node: int,
+        initial: Weights,
         data: Dataset,
         test: Dataset | None,
         *,
@@ -50,11 +50,12 @@ class DataOwner:
     ) -> None:
         """Build the parts and put the data into memory.
 
+        :param initial: the weights file that the plan names
         :param threads: see :func:`~fl_node.training.backend.start_backend`
         :raises ModelError: for parts that cannot be trained
         :raises DataError: for data that do not fit them
         """
-        self._plan, self._node = plan, node
+        self._plan, self._node, self._initial = plan, node, initial
         self._boundaries = Boundaries.of_plan(plan)
         self._step = _steps(plan, threads)
         self._data = self._step.samples(data)
@@ -72,23 +73,22 @@ class DataOwner:
         """Copies of the lower part's weights, and of the tail's."""
         return list(self._step.party.weights)
 
-    def begin(self, initial: Weights) -> None:
+    def begin(self) -> None:
         """Be as before the first step.
 
-        :param initial: as the plan names it
-        :raises WeightsError: when it is of other parts
+        :raises WeightsError: when the initial weights are of other parts
         """
-        self._step.party.load(parted(initial))
+        self._step.party.load(parted(self._initial))
         self._step.party.state.begin(key_of("step", *self._purpose))
 
-    def train(
+    def steps(self, conversation: Conversation, epoch: int, after: int, watch: Watch) -> Steps:
+        """Give an epoch's steps."""
+        train = self._training(conversation, epoch, after, watch)
+        return Steps(train, lambda: self._evaluate(conversation))
+
+    def _training(
         self, conversation: Conversation, epoch: int, after: int, watch: Watch
     ) -> Callable[[int], None]:
-        """Give what trains one step of an epoch.
-
-        :param after: the step whose state is loaded
-        :param watch: takes each step and what is measured so far
-        """
         order = permutation(len(self._data), key_of("shuffle", *self._purpose, epoch))
         if after == 0:
             self._step.score.reset()
@@ -106,8 +106,8 @@ class DataOwner:
 
         return one
 
-    def evaluate(self, conversation: Conversation) -> dict[str, float]:
-        """Measure both parts together on the test data; nothing without any."""
+    def _evaluate(self, conversation: Conversation) -> Metrics:
+        """Measure all parts together on the test data; nothing without any."""
         if self._test is None:
             return {}
         batches = conversation.batches

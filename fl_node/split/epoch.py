@@ -1,5 +1,6 @@
 """One epoch of one party, from where it was left: train, keep the state, evaluate."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from fl_node.split.conversation import Conversation
 from fl_node.split.journal import Journal
 from fl_node.split.snapshots import Snapshots
 
-CHECKPOINT = "checkpoint-{}.safetensors"
-Measured = Mapping[str, float | None]
+Metrics = Mapping[str, float | None]
+Watch = Callable[[int, Metrics], None]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,33 @@ class Steps:
     """
 
     train: Callable[[int], None]
-    evaluate: Callable[[], Mapping[str, float]]
+    evaluate: Callable[[], Metrics]
+
+
+class Learner(ABC):
+    """What a party trains: the data owner's parts, or the provider's.
+
+    :ivar snapshots: of its state
+    """
+
+    snapshots: Snapshots
+
+    @property
+    @abstractmethod
+    def samples(self) -> tuple[int, int]:
+        """How many it has to train and to evaluate on; the provider has none."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Be as before the first step."""
+
+    @abstractmethod
+    def steps(self, conversation: Conversation, epoch: int, after: int, watch: Watch) -> Steps:
+        """Give an epoch's steps.
+
+        :param after: the step whose state is loaded
+        :param watch: takes each step and what is measured so far
+        """
 
 
 @dataclass(frozen=True)
@@ -29,41 +56,44 @@ class EpochRun:
     """A party in an epoch.
 
     :ivar folder: of the session, where checkpoints are
-    :ivar steps: made for the step after which the state is loaded
     """
 
+    learner: Learner
     folder: Path
     epoch: int
     journal: Journal
-    snapshots: Snapshots
     snapshot_steps: int
-    steps: Callable[[int], Steps]
+    watch: Watch
 
-    def run(self, conversation: Conversation) -> Mapping[str, float]:
+    def run(self, conversation: Conversation) -> Metrics:
         """Train and evaluate; gives what the evaluation measured."""
         after = self._take_up()
-        steps = self.steps(after)
+        steps = self.learner.steps(conversation, self.epoch, after, self.watch)
         for step in range(after + 1, conversation.batches.training_steps + 1):
             steps.train(step)
             if step % self.snapshot_steps == 0:
-                kept = self.snapshots.take(self.epoch, step)
+                kept = self.learner.snapshots.take(self.epoch, step)
                 self.journal.keep_snapshot(step, kept.pieces())
         if not self.checkpoint.exists():
-            self.snapshots.take(self.epoch, conversation.batches.training_steps).write(
-                self.checkpoint
-            )
+            last = conversation.batches.training_steps
+            self.learner.snapshots.take(self.epoch, last).write(self.checkpoint)
         return steps.evaluate()
 
     @property
     def checkpoint(self) -> Path:
         """The party's state after the epoch's training."""
-        return self.folder / CHECKPOINT.format(self.epoch)
+        return checkpoint_file(self.folder, self.epoch)
 
     def _take_up(self) -> int:
         """Load the newest state of this epoch; gives the step after which it is."""
         kept = self.journal.snapshot_steps()
         if kept:
-            self.snapshots.put_back(self.journal.snapshot(kept[0]))
+            self.learner.snapshots.put_back(self.journal.snapshot(kept[0]))
             return kept[0]
-        self.journal.keep_snapshot(0, self.snapshots.take(self.epoch, 0).pieces())
+        self.journal.keep_snapshot(0, self.learner.snapshots.take(self.epoch, 0).pieces())
         return 0
+
+
+def checkpoint_file(folder: Path, epoch: int) -> Path:
+    """Say where a party's state after an epoch is, in its session's folder."""
+    return folder / f"checkpoint-{epoch}.safetensors"

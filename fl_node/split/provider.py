@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
 from fl_node.split.conversation import Conversation
 from fl_node.split.crossing import Crossing
-from fl_node.split.data_owner import Metrics, Watch
 from fl_node.split.draft import upper_part
+from fl_node.split.epoch import Learner, Metrics, Steps, Watch
 from fl_node.split.phase import Phase
 from fl_node.split.plan import SplitPlan
 from fl_node.split.provider_step import MiddleStep, ProviderStep
@@ -23,15 +23,14 @@ from fl_node.weights import Weights
 _FIRST_NODE, _ROUND, _BASE = 1, 1, 0
 
 
-class Provider:
-    """The upper part, which one data owner after the other trains.
+class Provider(Learner):
+    """The upper part, with one data owner."""
 
-    :ivar snapshots: of its state
-    """
-
-    def __init__(self, plan: SplitPlan, upper: UpperPart, *, threads: int | None = None) -> None:
+    def __init__(
+        self, plan: SplitPlan, node: int, upper: UpperPart, *, threads: int | None = None
+    ) -> None:
         """Build the part; raises as :class:`fl_node.split.data_owner.DataOwner`."""
-        self._plan = plan
+        self._plan, self._node, self._initial = plan, node, upper.initial
         self._boundaries = Boundaries.of_plan(plan)
         self._step = _steps(plan, upper, threads)
         score = self._step.score.variables if isinstance(self._step, ProviderStep) else []
@@ -42,29 +41,35 @@ class Provider:
         """A copy of the part's weights."""
         return self._step.party.weights[0]
 
-    def begin(self, initial: Weights) -> None:
-        """Be as before the first step.
+    @property
+    def samples(self) -> tuple[int, int]:
+        """None of its own."""
+        return 0, 0
 
-        :raises WeightsError: when the weights are of another part
-        """
-        self._step.party.load([initial])
+    def begin(self) -> None:
+        """Be as before the first step."""
+        self._step.party.load([self._initial])
         purpose = (self._plan.training.seed, _FIRST_NODE, _ROUND, _BASE)
         self._step.party.state.begin(key_of("step", *purpose))
 
-    def train(
-        self, conversation: Conversation, node: int, epoch: int, after: int, watch: Watch
+    def steps(self, conversation: Conversation, epoch: int, after: int, watch: Watch) -> Steps:
+        """Give an epoch's steps."""
+        train = self._training(conversation, epoch, after, watch)
+        return Steps(train, lambda: self._evaluate(conversation))
+
+    def _training(
+        self, conversation: Conversation, epoch: int, after: int, watch: Watch
     ) -> Callable[[int], None]:
-        """Give what trains one step of an epoch; as the data owner's."""
         if isinstance(self._step, ProviderStep):
             labelled = self._step
             if after == 0:
                 labelled.score.reset()
             return lambda step: watch(step, self._labelled(labelled, conversation, step))
         middle = self._step
-        return lambda step: watch(step, self._between(middle, conversation, node, epoch, step))
+        return lambda step: watch(step, self._between(middle, conversation, epoch, step))
 
-    def evaluate(self, conversation: Conversation) -> None:
-        """Answer what the data owner evaluates on."""
+    def _evaluate(self, conversation: Conversation) -> Metrics:
+        """Answer what the data owner evaluates on; only that one learns what comes out."""
         batches = conversation.batches
         for step in range(batches.training_steps + 1, conversation.history.schedule.steps + 1):
             found = conversation.hear(Place(step, Phase.EVALUATION))
@@ -72,6 +77,7 @@ class Provider:
                 cut, _ = self._boundaries.cut.decode(found.tensors, batches.rows(step))
             arrays, _ = self._boundaries.outputs.encode(self._step.outputs(cut), key=None)
             conversation.say(Place(step, Phase.OUTPUTS), frame(arrays))
+        return {}
 
     def _labelled(self, upper: ProviderStep, conversation: Conversation, step: int) -> Metrics:
         found = conversation.hear(Place(step, Phase.ACTIVATIONS))
@@ -85,14 +91,14 @@ class Provider:
         return known
 
     def _between(
-        self, upper: MiddleStep, conversation: Conversation, node: int, epoch: int, step: int
+        self, upper: MiddleStep, conversation: Conversation, epoch: int, step: int
     ) -> Metrics:
         found = conversation.hear(Place(step, Phase.ACTIVATIONS))
         rows = conversation.batches.rows(step)
         origin = Origin(conversation.peer, conversation.history.epoch, step)
         with origin.answers():
             cut, kept = self._boundaries.cut.decode(found.tensors, rows)
-        key = key_of("wire back", self._plan.training.seed, node, epoch, step)
+        key = key_of("wire back", self._plan.training.seed, self._node, epoch, step)
 
         def exchange(features: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
             arrays, kept_above = self._boundaries.outputs.encode(features, key=key)

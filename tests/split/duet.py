@@ -14,7 +14,7 @@ from fl_node.split.channel import connect
 from fl_node.split.conversation import Conversation, EpochStart
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.draft import SplitDraft
-from fl_node.split.epoch import EpochRun, Steps
+from fl_node.split.epoch import EpochRun
 from fl_node.split.history import Peer
 from fl_node.split.journal import Journal
 from fl_node.split.keys import SessionKeys
@@ -48,10 +48,11 @@ class Duet:
     def __post_init__(self) -> None:
         self.keys = {party: SessionKeys.create(party.value, 1) for party in Party}
         self.boundaries = Boundaries.of_plan(self.draft.plan)
-        self.owner = DataOwner(self.draft.plan, 1, self.data, self.test, threads=2)
-        self.provider = Provider(self.draft.plan, self.draft.upper, threads=2)
-        self.owner.begin(self.draft.initial)
-        self.provider.begin(self.draft.upper.initial)
+        plan, initial = self.draft.plan, self.draft.initial
+        self.owner = DataOwner(plan, 1, initial, self.data, self.test, threads=2)
+        self.provider = Provider(plan, 1, self.draft.upper, threads=2)
+        self.owner.begin()
+        self.provider.begin()
 
     def play(self, epoch: int, watch: Callable[[int, Any], None] = lambda *_: None) -> None:
         """Run an epoch to its end."""
@@ -85,9 +86,9 @@ class Duet:
                 folder=folder,
                 epoch=epoch,
                 journal=journal,
-                snapshots=(self.owner if party is Party.NODE else self.provider).snapshots,
+                learner=self.owner if party is Party.NODE else self.provider,
                 snapshot_steps=self.draft.plan.snapshot_steps,
-                steps=partial(self._steps, party, conversation, epoch, watch),
+                watch=watch,
             )
             found = run.run(conversation)
             if party is Party.NODE:
@@ -108,25 +109,6 @@ class Duet:
             is_recorded=lambda: False,
             samples=self.owner.samples if party is Party.NODE else (0, 0),
         )
-
-    def _steps(
-        self,
-        party: Party,
-        conversation: Conversation,
-        epoch: int,
-        watch: Callable[[int, Any], None],
-        after: int,
-    ) -> Steps:
-        if party is Party.NODE:
-            train = self.owner.train(conversation, epoch, after, watch)
-            return Steps(train, lambda: self.owner.evaluate(conversation))
-        train = self.provider.train(conversation, 1, epoch, after, lambda *_: None)
-
-        def evaluate() -> Mapping[str, float]:
-            self.provider.evaluate(conversation)
-            return {}
-
-        return Steps(train, evaluate)
 
     def _link(self, party: Party) -> Link:
         dial = self._accept if party is Party.PROVIDER else self._connect
