@@ -22,7 +22,7 @@ from fl_node.split.refusal import Refusal, UnfitError
 from fl_node.split.schedule import Place, Schedule
 from tests.split.chronicle import SESSION, VANILLA, body_of, history, message_for, play, signer
 
-HEAD_BYTES = 8 + 8 + 169
+FILE_HEAD_BYTES, HEAD_BYTES = 23 + 32 + 4, 8 + 8 + 169
 
 
 def opened(home, said=None, epoch=1):
@@ -101,7 +101,7 @@ def test_wherever_it_was_torn_everything_whole_is_found(tmp_path):
             with opened(tmp_path, said) as journal:
                 assert list(journal.messages()) == messages[:count]
                 journal.append(messages[count])
-            assert len(said) == (size != start)
+            assert len(said) == any(whole[start:size])
             assert all("were torn and are cut off" in line for line in said)
             assert file_of(tmp_path).read_bytes() == whole[:end]
 
@@ -123,14 +123,38 @@ def test_a_changed_byte_is_never_taken_for_what_was_written(tmp_path_factory, da
     assert found == messages[: len(found)]
 
 
-def test_a_tail_of_zeros_is_cut_off(tmp_path):
+def test_room_that_a_killed_process_had_reserved_is_given_back(tmp_path):
     messages = kept(tmp_path)
+    content = file_of(tmp_path).read_bytes()
     with file_of(tmp_path).open("ab") as stream:
-        stream.write(bytes(4096))
+        stream.write(bytes(3_000_000))
     said = []
     with opened(tmp_path, said) as journal:
         assert list(journal.messages()) == messages
-    assert "4096 bytes after 10 whole messages" in said[0]
+    assert not said
+    assert file_of(tmp_path).read_bytes() == content
+
+
+def test_a_message_torn_within_reserved_room_is_cut_off(tmp_path):
+    messages = kept(tmp_path)
+    whole = file_of(tmp_path).read_bytes()
+    length = HEAD_BYTES + len(messages[-1].body)
+    for torn in (1, 8, HEAD_BYTES - 1, HEAD_BYTES, length - 1):
+        written = len(whole) - length + torn
+        file_of(tmp_path).write_bytes(whole[:written] + bytes(5000))
+        said = []
+        with opened(tmp_path, said) as journal:
+            assert list(journal.messages()) == messages[:-1]
+        assert len(said) == any(whole[len(whole) - length : written])
+        assert file_of(tmp_path).stat().st_size == len(whole) - length
+
+
+def test_room_is_reserved_while_a_journal_is_open_only(tmp_path):
+    messages = play(history())
+    with opened(tmp_path) as journal:
+        journal.append(messages[0])
+        assert file_of(tmp_path).stat().st_size > 10 * len(messages[0].body)
+    assert file_of(tmp_path).stat().st_size == FILE_HEAD_BYTES + HEAD_BYTES + len(messages[0].body)
 
 
 def test_a_last_body_that_is_not_what_was_signed_is_cut_off(tmp_path):
@@ -223,13 +247,13 @@ def test_another_epochs_file_is_not_cut(tmp_path):
 @pytest.mark.parametrize("room_bytes", [0, 1, 200])
 def test_a_disk_without_room_is_told_and_messages_stay_whole(tmp_path, room_bytes):
     messages = play(history())
+    one_message = FILE_HEAD_BYTES + HEAD_BYTES + len(messages[0].body)
     with opened(tmp_path) as journal:
-        journal.append(messages[0])
-        with (
-            largest_file(file_of(tmp_path).stat().st_size + room_bytes),
-            pytest.raises(SplitError, match="disk has room"),
-        ):
-            journal.append(messages[1])
+        with largest_file(one_message + room_bytes):
+            journal.append(messages[0])
+            with pytest.raises(SplitError, match="disk has room"):
+                journal.append(messages[1])
+            assert file_of(tmp_path).stat().st_size == one_message
         journal.append(messages[1])
         assert list(journal.messages()) == messages[:2]
 
