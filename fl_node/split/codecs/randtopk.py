@@ -110,44 +110,38 @@ def _largest(flat: Float, kept: int) -> NDArray[np.bool_]:
     that any algorithm finds the same.
     """
     elements = flat.shape[1]
-    magnitudes = (np.ascontiguousarray(flat).view(np.uint32) & _MAGNITUDE).astype(np.uint64)
-    order = (magnitudes << _INDEX_BITS) | (_INDEX - np.arange(elements, dtype=np.uint64))
-    chosen = np.partition(order, elements - kept, axis=1)[:, elements - kept :]
-    return _marked(_INDEX - (chosen & _INDEX), np.ones(chosen.shape, bool), elements)
+    order = (np.ascontiguousarray(flat).view(np.uint32) & _MAGNITUDE).astype(np.uint64)
+    order <<= _INDEX_BITS
+    order |= _INDEX - np.arange(elements, dtype=np.uint64)
+    place = elements - kept
+    return np.asarray(order >= np.partition(order, place, axis=1)[:, place : place + 1])
 
 
 def _randomized(top: NDArray[np.bool_], kept: int, alpha: Fraction, key: int) -> NDArray[np.bool_]:
-    """Exchange some of each row's largest for others, any of either alike."""
+    """Exchange some of each row's largest for others, any of either alike.
+
+    Every element draws a number; the lowest of the largest stay, the lowest of the others come.
+    """
     rows, elements = top.shape
     drawn = draw(rows * (kept + elements), key)
     others = _below(drawn[: rows * kept], alpha).reshape(rows, kept).sum(axis=1)
     others = np.minimum(others, elements - kept)
-    order = drawn[rows * kept :].reshape(rows, elements) & ~_INDEX
+    order = drawn[rows * kept :].reshape(rows, elements)
+    order &= ~_INDEX
     order |= np.arange(elements, dtype=np.uint64)
-    of_top = np.sort(order[top].reshape(rows, kept), axis=1)
-    of_rest = _smallest(np.where(top, _LAST, order), int(others.max(initial=0)))
-    columns = np.concatenate([of_top, of_rest], axis=1) & _INDEX
-    ranks = np.arange(columns.shape[1])
-    takes_top = (ranks < kept) & (ranks < (kept - others)[:, None])
-    takes_rest = (ranks >= kept) & (ranks < (kept + others)[:, None])
-    return _marked(columns, takes_top | takes_rest, elements)
+    stay = _lowest(np.where(top, order, _LAST), kept - others)
+    return stay | _lowest(np.where(top, _LAST, order), others)
 
 
 def _below(drawn: NDArray[np.uint64], alpha: Fraction) -> NDArray[np.bool_]:
     return drawn < np.uint64(math.floor(alpha * 2**64))
 
 
-def _smallest(order: NDArray[np.uint64], count: int) -> NDArray[np.uint64]:
-    """Give each row's smallest in ascending order."""
-    if count == 0:
-        return order[:, :0]
-    return np.sort(np.partition(order, count - 1, axis=1)[:, :count], axis=1)
-
-
-def _marked(
-    columns: NDArray[np.uint64], taken: NDArray[np.bool_], elements: int
-) -> NDArray[np.bool_]:
-    mask = np.zeros((columns.shape[0], elements), bool)
-    rows, places = np.nonzero(taken)
-    mask[rows, columns[rows, places].astype(np.intp)] = True
-    return mask
+def _lowest(order: NDArray[np.uint64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark each row's lowest, as many as its count says; no two are equal."""
+    most = int(counts.max(initial=0))
+    if most == 0:
+        return np.zeros(order.shape, bool)
+    ascending = np.sort(np.partition(order, most - 1, axis=1)[:, :most], axis=1)
+    last = np.take_along_axis(ascending, np.maximum(counts - 1, 0)[:, None], axis=1)
+    return np.asarray((order <= last) & (counts > 0)[:, None])
