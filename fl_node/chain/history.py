@@ -1,23 +1,20 @@
-"""The running digest over a federation's events, computed again from the events themselves.
+"""The running digest over a contract's events, computed again from the events themselves.
 
-The contract seeds it with ``keccak256(abi.encode(chainid, contract, plan, initial, terms, header,
-owner))`` and folds each event with ``keccak256(abi.encode(history, topic0, fields…))``, where the
-fields are all of the event's but the last, which is the new digest. Attestations are not folded:
-they carry the digest that their node saw.
+A contract seeds it with ``keccak256(abi.encode(chainid, contract, fields…))`` and folds each event
+with ``keccak256(abi.encode(history, topic0, fields…))``, where the fields are all of the event's,
+of its creation's at first, but the last, which is the new digest. A federation's attestations are
+not folded: they carry the digest that their node saw.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 from eth_abi.abi import encode
 from eth_utils import keccak
 
-from fl_node.chain.artifact import federation_artifact
+from fl_node.chain.interface import Interface, federation, split_session
 from fl_node.chain.ledger import LedgerEvent
 
-_CREATION = "FederationCreated"
 _ATTESTATION = "Attested"
 
 
@@ -34,16 +31,39 @@ class HistoryBreak:
     found: bytes
 
 
-def first_break(
-    events: Iterable[LedgerEvent], chain_id: int, federation: str
-) -> HistoryBreak | None:
-    """Find where a list of events stops being the contract's own, whole and in order.
+def first_break(events: Iterable[LedgerEvent], chain_id: int, contract: str) -> HistoryBreak | None:
+    """Find where a list of events stops being a federation's own, whole and in order.
 
     What is missing at the end does not show here, but in the contract's own digest.
     """
+    return _first_break(events, _Seed("FederationCreated", chain_id, contract), federation())
+
+
+def first_session_break(
+    events: Iterable[LedgerEvent], chain_id: int, contract: str
+) -> HistoryBreak | None:
+    """Find where a list of events stops being one split learning's own, whole and in order."""
+    return _first_break(events, _Seed("SplitSessionCreated", chain_id, contract), split_session())
+
+
+@dataclass(frozen=True)
+class _Seed:
+    """What a history begins with.
+
+    :ivar creation: the kind of event that a contract begins with
+    """
+
+    creation: str
+    chain_id: int
+    contract: str
+
+
+def _first_break(
+    events: Iterable[LedgerEvent], seed: _Seed, interface: Interface
+) -> HistoryBreak | None:
     current = b""
     for index, event in enumerate(events):
-        expected = _next_digest(current, event, chain_id, federation)
+        expected = _next_digest(current, event, seed, interface)
         found = event.values["history"]
         if found != expected:
             return HistoryBreak(index, event.kind, expected, found)
@@ -51,40 +71,14 @@ def first_break(
     return None
 
 
-def _next_digest(current: bytes, event: LedgerEvent, chain_id: int, federation: str) -> bytes:
+def _next_digest(current: bytes, event: LedgerEvent, seed: _Seed, interface: Interface) -> bytes:
     if event.kind == _ATTESTATION:
         return current
-    shape = _shapes()[event.kind]
-    fields = [event.values[name] for name in shape.names]
-    if event.kind == _CREATION and not current:  # a second one follows from nothing
-        plan, initial, terms, header, owner = fields
-        seed = [chain_id, federation, plan, initial, terms, header, owner]
-        types = ["uint256", "address", "bytes32", "bytes32", shape.types[2], "address", "address"]
-        return keccak(encode(types, seed))
-    return keccak(encode(["bytes32", "bytes32", *shape.types], [current, shape.topic, *fields]))
-
-
-@dataclass(frozen=True)
-class _Shape:
-    names: list[str]
-    types: list[str]
-    topic: bytes
-
-
-@cache
-def _shapes() -> dict[str, _Shape]:
-    entries = [entry for entry in federation_artifact().abi if entry["type"] == "event"]
-    return {entry["name"]: _shape(entry) for entry in entries}
-
-
-def _shape(entry: dict[str, Any]) -> _Shape:
-    types = [_abi_type(field) for field in entry["inputs"]]
-    signature = f"{entry['name']}({','.join(types)})"
-    names = [field["name"] for field in entry["inputs"]]
-    return _Shape(names[:-1], types[:-1], keccak(text=signature))
-
-
-def _abi_type(field: dict[str, Any]) -> str:
-    if field["type"] != "tuple":
-        return str(field["type"])
-    return f"({','.join(_abi_type(inner) for inner in field['components'])})"
+    types = interface.event_types(event.kind)[:-1]
+    fields = [event.values[name] for name in interface.event_fields(event.kind)[:-1]]
+    if event.kind == seed.creation and not current:  # a second one follows from nothing
+        return keccak(
+            encode(["uint256", "address", *types], [seed.chain_id, seed.contract, *fields])
+        )
+    topic = interface.topic(event.kind)
+    return keccak(encode(["bytes32", "bytes32", *types], [current, topic, *fields]))

@@ -82,13 +82,26 @@ class Interface:
     def _event_inputs(self) -> dict[str, list[Any]]:
         return {entry["name"]: entry["inputs"] for entry in self._entries("event")}
 
+    @cached_property
+    def _topics(self) -> dict[str, bytes]:
+        return {name: topic for topic, name in self.event_names.items()}
+
+    def topic(self, name: str) -> bytes:
+        """Give an event's first topic."""
+        return self._topics[name]
+
     def event_fields(self, name: str) -> list[str]:
         """Name an event's fields in order."""
         return [field["name"] for field in self._event_inputs[name]]
 
+    @cached_property
+    def _event_types(self) -> dict[str, list[str]]:
+        inputs = self._event_inputs.items()
+        return {name: [collapse_if_tuple(field) for field in fields] for name, fields in inputs}
+
     def event_types(self, name: str) -> list[str]:
         """Give the types of an event's fields in order."""
-        return [collapse_if_tuple(field) for field in self._event_inputs[name]]
+        return self._event_types[name]
 
     def record_fields(self, view: str) -> list[str]:
         """Name the fields of the struct that a view gives, in order."""

@@ -1,4 +1,4 @@
-"""What the federation's contract does, whatever chain it lives on."""
+"""What a contract's ledger does, and what a federation's does, whatever chain it lives on."""
 
 import time
 from abc import ABC, abstractmethod
@@ -44,36 +44,23 @@ class Snapshot:
     header: str
 
 
-class Ledger(ABC):
-    """A federation's contract, seen by one account (or none, for reading only).
+class ContractLedger(ABC):
+    """Some contract, seen by one account (or none, for reading only).
 
     Writes return once the transaction is in a block, and raise
     :class:`~fl_node.errors.RevertedError` when the contract refuses them.
     """
 
-    federation: str
     chain_id: int
     account: str | None
 
     @abstractmethod
     def plan(self) -> Cid:
-        """Name the federation's plan."""
+        """Name the plan: what is trained and by which rules."""
 
     @abstractmethod
     def owner(self) -> str:
-        """Give the account that deployed the federation."""
-
-    @abstractmethod
-    def snapshot(self) -> Snapshot:
-        """Read what the contract holds now."""
-
-    @abstractmethod
-    def member(self, node: int) -> Member | None:
-        """Look up a registered node; None when there is none of this number."""
-
-    @abstractmethod
-    def local_weight(self, node: int) -> Update | None:
-        """Give the node's update that stands in the open round, if there is one."""
+        """Give the account that deployed the contract."""
 
     @abstractmethod
     def events(self) -> Sequence[LedgerEvent]:
@@ -107,6 +94,24 @@ class Ledger(ABC):
                     "chain's sealers run and are connected, then try again"
                 )
             time.sleep(_SETTLING_SECONDS)
+
+
+class Ledger(ContractLedger):
+    """A federation's contract."""
+
+    federation: str
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
+        """Read what the contract holds now."""
+
+    @abstractmethod
+    def member(self, node: int) -> Member | None:
+        """Look up a registered node; None when there is none of this number."""
+
+    @abstractmethod
+    def local_weight(self, node: int) -> Update | None:
+        """Give the node's update that stands in the open round, if there is one."""
 
     @abstractmethod
     def set_local_weight(self, update: Update) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from web3 import Web3
 
-from fl_node.chain import ethereum
+from fl_node.chain import contract
 from fl_node.chain.embedded import EmbeddedChain
 from fl_node.errors import LedgerError, RevertedError
 from tests.chain.ledger_behaviour import LedgerBehaviour
@@ -113,7 +113,7 @@ def test_a_call_that_runs_out_of_gas_is_no_silent_success(
 ) -> None:
     scene = make()
     scene.start()
-    monkeypatch.setattr(ethereum, "CALL_GAS_LIMIT", 26_000)
+    monkeypatch.setattr(contract, "CALL_GAS_LIMIT", 26_000)
     with pytest.raises(RevertedError) as caught:
         scene.submit(1)
     assert (caught.value.name, caught.value.values) == ("UnknownError", ("",))

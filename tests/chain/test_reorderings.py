@@ -214,7 +214,7 @@ def test_nothing_of_two_chains_is_kept_when_settled_blocks_go_while_they_are_rea
     own_anvil.mine(DEPTH)
     watching.events()
     own_anvil.mine(DEPTH)
-    plain, acts = watching._log._hash, [turn_back]
+    plain, acts = watching._contract._log._hash, [turn_back]
 
     def compared(number):
         found = plain(number)
@@ -225,7 +225,7 @@ def test_nothing_of_two_chains_is_kept_when_settled_blocks_go_while_they_are_rea
             own_anvil.mine(5 * DEPTH)
         return found
 
-    monkeypatch.setattr(watching._log, "_hash", compared)
+    monkeypatch.setattr(watching._contract._log, "_hash", compared)
     watching.events()
     monkeypatch.undo()
     assert watching.events() == scene.own_ledger(None).events()

@@ -42,7 +42,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def earlier_life(scene: Scene, role: str, function: str, *calls: tuple[object, ...]) -> list[Sent]:
     """Hand calls over, as a process does that dies before it sees them mined."""
-    bound = scene.ledger(role)._contract.functions[function]
+    bound = scene.ledger(role)._contract._contract.functions[function]
     signer = embedded_account(role)
     return send(scene.connection, signer, [bound(*call) for call in calls], CALL_GAS_LIMIT)
 
