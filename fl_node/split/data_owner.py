@@ -15,7 +15,7 @@ from fl_node.split.codecs.codec import Kept
 from fl_node.split.conversation import Conversation
 from fl_node.split.crossing import Crossing
 from fl_node.split.draft import own_parts, parted
-from fl_node.split.epoch import Learner, Metrics, Steps, Watch
+from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
 from fl_node.split.node_step import NodeStep
 from fl_node.split.phase import Phase
 from fl_node.split.plan import SplitPlan
@@ -29,7 +29,7 @@ from fl_node.weights import Weights
 
 Arrays = Sequence[NDArray[Any]]
 # As a federation's first round from global 0, so that the whole model gives the same bits.
-_ROUND, _BASE = 1, 0
+_FIRST_NODE, _ROUND, _BASE = 1, 1, 0
 
 
 class DataOwner(Learner):
@@ -79,23 +79,25 @@ class DataOwner(Learner):
         :raises WeightsError: when the initial weights are of other parts
         """
         self._step.party.load(parted(self._initial))
-        self._step.party.state.begin(key_of("step", *self._purpose))
+        self._step.party.state.begin(key_of("step", *self._purpose(_FIRST_NODE)))
 
-    def steps(self, conversation: Conversation, epoch: int, after: int, watch: Watch) -> Steps:
+    def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps."""
-        train = self._training(conversation, epoch, after, watch)
+        train = self._training(conversation, turn, after, watch)
         return Steps(train, lambda: self._evaluate(conversation))
 
     def _training(
-        self, conversation: Conversation, epoch: int, after: int, watch: Watch
+        self, conversation: Conversation, turn: Turn, after: int, watch: Watch
     ) -> Callable[[int], None]:
-        order = permutation(len(self._data), key_of("shuffle", *self._purpose, epoch))
+        order = permutation(
+            len(self._data), key_of("shuffle", *self._purpose(self._node), turn.epoch)
+        )
         if after == 0:
             self._step.score.reset()
 
         def one(step: int) -> None:
             rows = order[conversation.batches.span(step)]
-            exchange = _Exchange(self._boundaries, conversation, self._key(epoch, step), step)
+            exchange = _Exchange(self._boundaries, conversation, self._key(turn.epoch, step), step)
             if isinstance(self._step, TailedStep):
                 known = self._step.score.result() if step > 1 else {}
                 self._step.step(self._data, rows, exchange.features(known), exchange.gradients)
@@ -129,9 +131,8 @@ class DataOwner(Learner):
     def _key(self, epoch: int, step: int) -> int:
         return key_of("wire", self._plan.training.seed, self._node, epoch, step)
 
-    @property
-    def _purpose(self) -> tuple[int, ...]:
-        return self._plan.training.seed, self._node, _ROUND, _BASE
+    def _purpose(self, node: int) -> tuple[int, ...]:
+        return self._plan.training.seed, node, _ROUND, _BASE
 
 
 class _Exchange:

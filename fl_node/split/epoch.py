@@ -13,6 +13,14 @@ Metrics = Mapping[str, float | None]
 Watch = Callable[[int, Metrics], None]
 
 
+@dataclass(frozen=True, order=True)
+class Turn:
+    """One epoch of one node; turns sort as they follow each other."""
+
+    epoch: int
+    node: int
+
+
 @dataclass(frozen=True)
 class Steps:
     """What a party does in an epoch.
@@ -43,7 +51,7 @@ class Learner(ABC):
         """Be as before the first step."""
 
     @abstractmethod
-    def steps(self, conversation: Conversation, epoch: int, after: int, watch: Watch) -> Steps:
+    def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps.
 
         :param after: the step whose state is loaded
@@ -60,7 +68,7 @@ class EpochRun:
 
     learner: Learner
     folder: Path
-    epoch: int
+    turn: Turn
     journal: Journal
     snapshot_steps: int
     watch: Watch
@@ -68,21 +76,21 @@ class EpochRun:
     def run(self, conversation: Conversation) -> Metrics:
         """Train and evaluate; gives what the evaluation measured."""
         after = self._take_up()
-        steps = self.learner.steps(conversation, self.epoch, after, self.watch)
+        steps = self.learner.steps(conversation, self.turn, after, self.watch)
         for step in range(after + 1, conversation.batches.training_steps + 1):
             steps.train(step)
             if step % self.snapshot_steps == 0:
-                kept = self.learner.snapshots.take(self.epoch, step)
+                kept = self.learner.snapshots.take(self.turn.epoch, step)
                 self.journal.keep_snapshot(step, kept.pieces())
         if not self.checkpoint.exists():
             last = conversation.batches.training_steps
-            self.learner.snapshots.take(self.epoch, last).write(self.checkpoint)
+            self.learner.snapshots.take(self.turn.epoch, last).write(self.checkpoint)
         return steps.evaluate()
 
     @property
     def checkpoint(self) -> Path:
         """The party's state after the epoch's training."""
-        return checkpoint_file(self.folder, self.epoch)
+        return checkpoint_file(self.folder, self.turn.epoch)
 
     def _take_up(self) -> int:
         """Load the newest state of this epoch; gives the step after which it is."""
@@ -90,7 +98,7 @@ class EpochRun:
         if kept:
             self.learner.snapshots.put_back(self.journal.snapshot(kept[0]))
             return kept[0]
-        self.journal.keep_snapshot(0, self.learner.snapshots.take(self.epoch, 0).pieces())
+        self.journal.keep_snapshot(0, self.learner.snapshots.take(self.turn.epoch, 0).pieces())
         return 0
 
 

@@ -255,10 +255,14 @@ class Link:
 
     def _require_time(self, end: float) -> None:
         if time.monotonic() > end:
-            raise SplitError(
+            raise SilentError(
                 f"the other party said nothing for {self._deadline_seconds:g} s, the plan's "
                 "deadline: the session ends here; the same command goes on from here later"
             )
+
+
+class SilentError(SplitError):
+    """The other party has said nothing for as long as the plan allows."""
 
 
 def _encoded(greeting: Greeting) -> bytes:

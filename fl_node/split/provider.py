@@ -9,7 +9,7 @@ from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
 from fl_node.split.conversation import Conversation
 from fl_node.split.crossing import Crossing
 from fl_node.split.draft import upper_part
-from fl_node.split.epoch import Learner, Metrics, Steps, Watch
+from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
 from fl_node.split.phase import Phase
 from fl_node.split.plan import SplitPlan
 from fl_node.split.provider_step import MiddleStep, ProviderStep
@@ -24,13 +24,11 @@ _FIRST_NODE, _ROUND, _BASE = 1, 1, 0
 
 
 class Provider(Learner):
-    """The upper part, with one data owner."""
+    """The upper part, which one data owner after the other trains."""
 
-    def __init__(
-        self, plan: SplitPlan, node: int, upper: UpperPart, *, threads: int | None = None
-    ) -> None:
+    def __init__(self, plan: SplitPlan, upper: UpperPart, *, threads: int | None = None) -> None:
         """Build the part; raises as :class:`fl_node.split.data_owner.DataOwner`."""
-        self._plan, self._node, self._initial = plan, node, upper.initial
+        self._plan, self._initial = plan, upper.initial
         self._boundaries = Boundaries.of_plan(plan)
         self._step = _steps(plan, upper, threads)
         score = self._step.score.variables if isinstance(self._step, ProviderStep) else []
@@ -52,13 +50,13 @@ class Provider(Learner):
         purpose = (self._plan.training.seed, _FIRST_NODE, _ROUND, _BASE)
         self._step.party.state.begin(key_of("step", *purpose))
 
-    def steps(self, conversation: Conversation, epoch: int, after: int, watch: Watch) -> Steps:
+    def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps."""
-        train = self._training(conversation, epoch, after, watch)
+        train = self._training(conversation, turn, after, watch)
         return Steps(train, lambda: self._evaluate(conversation))
 
     def _training(
-        self, conversation: Conversation, epoch: int, after: int, watch: Watch
+        self, conversation: Conversation, turn: Turn, after: int, watch: Watch
     ) -> Callable[[int], None]:
         if isinstance(self._step, ProviderStep):
             labelled = self._step
@@ -66,7 +64,7 @@ class Provider(Learner):
                 labelled.score.reset()
             return lambda step: watch(step, self._labelled(labelled, conversation, step))
         middle = self._step
-        return lambda step: watch(step, self._between(middle, conversation, epoch, step))
+        return lambda step: watch(step, self._between(middle, conversation, turn, step))
 
     def _evaluate(self, conversation: Conversation) -> Metrics:
         """Answer what the data owner evaluates on; only that one learns what comes out."""
@@ -91,14 +89,14 @@ class Provider(Learner):
         return known
 
     def _between(
-        self, upper: MiddleStep, conversation: Conversation, epoch: int, step: int
+        self, upper: MiddleStep, conversation: Conversation, turn: Turn, step: int
     ) -> Metrics:
         found = conversation.hear(Place(step, Phase.ACTIVATIONS))
         rows = conversation.batches.rows(step)
         origin = Origin(conversation.peer, conversation.history.epoch, step)
         with origin.answers():
             cut, kept = self._boundaries.cut.decode(found.tensors, rows)
-        key = key_of("wire back", self._plan.training.seed, self._node, epoch, step)
+        key = key_of("wire back", self._plan.training.seed, turn.node, turn.epoch, step)
 
         def exchange(features: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
             arrays, kept_above = self._boundaries.outputs.encode(features, key=key)

@@ -1,7 +1,7 @@
 """A party's state as a file: weights, optimizer, seeds, statistics, and the score so far."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from fl_node.errors import SplitError, WeightsError
 from fl_node.split.record import Sign
 from fl_node.training.state import TrainingState
-from fl_node.weights import Tensor, TensorSpec, Weights
+from fl_node.weights import Tensor, TensorSpec, Weights, encode_header
 
 _SALT = b"flnode split checkpoint"
+_MOST = 2**32 - 1
 
 
 class Snapshots:
@@ -43,15 +44,26 @@ class Snapshots:
             found = Weights.read(path)
         except (OSError, WeightsError) as error:
             raise SplitError(f"the state in {path} cannot be taken up again: {error}") from error
-        if found.specs != self._specs():
-            raise SplitError(f"the state in {path} is of another part, or another optimizer")
-        self.load(found.tensors)
+        self.load(found, str(path))
 
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what :meth:`take` copied."""
-        self._state.load(tensors)
+    def load(self, found: Weights, where: str) -> None:
+        """Put back what :meth:`take` copied, here or elsewhere.
+
+        :param where: it comes from, for people
+        :raises SplitError: when it is another party's state
+        """
+        if found.specs != self._specs():
+            raise SplitError(f"the state in {where} is of another part, or another optimizer")
+        self._state.load(found.tensors)
         for name, variable in self._measured.items():
-            variable.assign(tensors[name])
+            variable.assign(found.tensors[name])
+
+    @property
+    def max_bytes(self) -> int:
+        """The most bytes that a file of such a state has."""
+        specs = self._specs()
+        header = len(encode_header(specs, {"epoch": _MOST, "step": _MOST}))
+        return header + sum(spec.nbytes for spec in specs.values())
 
     def _specs(self) -> dict[str, TensorSpec]:
         measured = {
@@ -66,7 +78,7 @@ def checkpoint_salt(sign: Sign, session: bytes, epoch: int) -> bytes:
     return hashlib.sha256(sign(_SALT + session + epoch.to_bytes(4, "big"))).digest()
 
 
-def checkpoint_digest(salt: bytes, pieces: Iterator[bytes | memoryview]) -> bytes:
+def checkpoint_digest(salt: bytes, pieces: Iterable[bytes | memoryview]) -> bytes:
     """Give what the chain holds of a checkpoint: SHA-256 of the salt and the file's SHA-256."""
     digest = hashlib.sha256()
     for piece in pieces:

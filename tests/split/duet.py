@@ -14,7 +14,7 @@ from fl_node.split.channel import connect
 from fl_node.split.conversation import Conversation, EpochStart
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.draft import SplitDraft
-from fl_node.split.epoch import EpochRun
+from fl_node.split.epoch import EpochRun, Turn
 from fl_node.split.history import Peer
 from fl_node.split.journal import Journal
 from fl_node.split.keys import SessionKeys
@@ -50,7 +50,7 @@ class Duet:
         self.boundaries = Boundaries.of_plan(self.draft.plan)
         plan, initial = self.draft.plan, self.draft.initial
         self.owner = DataOwner(plan, 1, initial, self.data, self.test, threads=2)
-        self.provider = Provider(plan, 1, self.draft.upper, threads=2)
+        self.provider = Provider(plan, self.draft.upper, threads=2)
         self.owner.begin()
         self.provider.begin()
 
@@ -84,7 +84,7 @@ class Duet:
             conversation.open()
             run = EpochRun(
                 folder=folder,
-                epoch=epoch,
+                turn=Turn(epoch, 1),
                 journal=journal,
                 learner=self.owner if party is Party.NODE else self.provider,
                 snapshot_steps=self.draft.plan.snapshot_steps,

@@ -1,0 +1,134 @@
+"""Several data owners in turns: who trains after whom, and the lower part that is handed on.
+
+Gupta and Raskar 2018, "Distributed learning of deep neural network over multiple agents", section
+3.2. What is handed on shows the next data owner the lower part as it is; it is sealed for that one
+alone, and recorded on the chain.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fl_node.chain.epochs import HandOver
+from fl_node.chain.session_ledger import SessionLedger
+from fl_node.chain.session_timeline import SessionTimeline, read_session_timeline
+from fl_node.errors import RevertedError
+from fl_node.split.certificate import read_certificate
+from fl_node.split.epoch import Learner, Turn
+from fl_node.split.keys import SessionKeys, seal
+from fl_node.split.session import SessionParty
+from fl_node.store.store import Store
+from fl_node.weights import Weights
+
+_SEALED_FOR = b"flnode split hand-over"
+_OVERHEAD_BYTES = 4096
+_FETCH_SECONDS = 60
+
+
+def all_turns(epochs: int, nodes: Sequence[int]) -> list[Turn]:
+    """List the turns in their order: each epoch, one node after the other."""
+    return [Turn(epoch, node) for epoch in range(1, epochs + 1) for node in sorted(nodes)]
+
+
+def provide(turns: Sequence[Turn], parties: Mapping[int, SessionParty], learner: Learner) -> None:
+    """Do the provider's part of every turn that is not recorded yet.
+
+    :param parties: the provider's side of each node's session
+    :raises SplitError: when one cannot go on
+    """
+    done = {node: party.recorded() for node, party in parties.items()}
+    left = [turn for turn in turns if turn.epoch > done[turn.node]]
+    before = turns[: len(turns) - len(left)]
+    learner.begin()
+    if before:
+        parties[before[-1].node].take_up(before[-1].epoch)
+    for turn in left:
+        parties[turn.node].live(turn.epoch)
+    for party in parties.values():
+        party.end()
+
+
+@dataclass(frozen=True)
+class Relay:
+    """One data owner among several.
+
+    :ivar wait: pauses, and raises to end
+    """
+
+    node: int
+    turns: Sequence[Turn]
+    party: SessionParty
+    learner: Learner
+    ledger: SessionLedger
+    store: Store
+    keys: SessionKeys
+    wait: Callable[[str], None]
+
+    def run(self) -> None:
+        """Do this node's part of every turn of its own.
+
+        :raises SplitError: when it cannot go on
+        """
+        done = self.party.recorded()
+        self.learner.begin()
+        if done:
+            self.party.take_up(done)
+            self._hand_on(Turn(done, self.node))
+        for turn in self.turns:
+            if turn.node == self.node and turn.epoch > done:
+                self._receive(turn)
+                self.party.live(turn.epoch)
+                self._hand_on(turn)
+        self.party.end()
+
+    def _receive(self, turn: Turn) -> None:
+        """Take up what the data owner before has handed on; the first one has it from the plan."""
+        place = self.turns.index(turn)
+        if place == 0 or self.turns[place - 1].node == self.node:
+            return
+        before = self.turns[place - 1]
+        while (given := self._handed(before)) is None:
+            self.wait(f"node {before.node} has epoch {before.epoch}, then it is this node's turn")
+        snapshots = self.learner.snapshots
+        sealed = self.store.read(
+            given.weights,
+            max_bytes=snapshots.max_bytes + _OVERHEAD_BYTES,
+            timeout_seconds=_FETCH_SECONDS,
+        )
+        context = self._context(given.from_node, given.to_node, given.epoch)
+        content = self.keys.open_sealed(sealed, context)
+        snapshots.load(Weights.decode(content), f"what node {before.node} handed on")
+
+    def _hand_on(self, turn: Turn) -> None:
+        place = self.turns.index(turn)
+        if place + 1 == len(self.turns) or self.turns[place + 1].node == self.node:
+            return
+        if self._handed(turn) is not None:
+            return
+        following = self.turns[place + 1].node
+        content = self.learner.snapshots.take(turn.epoch, 0).encode()
+        context = self._context(self.node, following, turn.epoch)
+        sealed = seal(content, self._sealing_key(following), context)
+        weights = self.store.put([sealed])
+        try:
+            self.ledger.hand_on(HandOver(self.node, following, turn.epoch, weights))
+        except RevertedError:
+            if self._handed(turn) is None:
+                raise
+
+    def _handed(self, turn: Turn) -> HandOver | None:
+        log = self._timeline().sessions[turn.node]
+        found = [each.hand_over for each in log.hand_overs if each.hand_over.epoch == turn.epoch]
+        return found[-1] if found else None
+
+    def _sealing_key(self, node: int) -> bytes:
+        while (said := self._timeline().announcement(node, self.ledger.now())) is None:
+            self.wait(f"node {node} has announced no key to seal for: start it")
+        return read_certificate(said.certificate).sealing_key
+
+    def _context(self, *numbered: int) -> bytes:
+        """Bind what is sealed to contract, giver, receiver and epoch."""
+        numbers = b"".join(each.to_bytes(4, "big") for each in numbered)
+        return _SEALED_FOR + self.ledger.contract.lower().encode() + numbers
+
+    def _timeline(self) -> SessionTimeline:
+        return read_session_timeline(self.ledger)
