@@ -1,13 +1,22 @@
-"""Whether the code at an address is that of the contract which this package brings."""
+"""Whether the code at an address is that of a contract which this package brings."""
 
-from fl_node.chain.artifact import federation_artifact
+from fl_node.chain.artifact import Artifact, federation_artifact, split_session_artifact
 
 _PUSH1, _PUSH32 = 0x60, 0x7F
 
 
 def is_federation(code: bytes) -> bool:
-    """Compare a contract's code with the committed artefact's, but for its immutables."""
-    compiled = bytes.fromhex(federation_artifact().deployed_bytecode.removeprefix("0x"))
+    """Compare a contract's code with that of a federation, but for its immutables."""
+    return _is_compiled(code, federation_artifact())
+
+
+def is_split_session(code: bytes) -> bool:
+    """Compare a contract's code with that of split learning, but for its immutables."""
+    return _is_compiled(code, split_session_artifact())
+
+
+def _is_compiled(code: bytes, artifact: Artifact) -> bool:
+    compiled = bytes.fromhex(artifact.deployed_bytecode.removeprefix("0x"))
     return same_but_immutables(code, compiled)
 
 

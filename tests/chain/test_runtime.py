@@ -4,7 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl_node.chain.artifact import federation_artifact
-from fl_node.chain.runtime import is_federation, same_but_immutables
+from fl_node.chain.embedded import EmbeddedChain
+from fl_node.chain.runtime import is_federation, is_split_session, same_but_immutables
+from tests.chain.scene import ROLES, address
+from tests.chain.session_scene import deployed
 from tests.small_federation import small_federation
 
 PUSH32, STOP = b"\x7f", b"\x00"
@@ -20,6 +23,16 @@ def test_a_deployed_federation_is_one_and_nothing_else_is(tmp_path):
     assert not is_federation(code + STOP)
     for place in (0, 100, len(code) // 2, len(code) - 1):
         assert not is_federation(code[:place] + bytes([code[place] ^ 1]) + code[place + 1 :])
+
+
+def test_a_deployed_split_session_is_one_and_no_federation():
+    chain = EmbeddedChain([address(role) for role in ROLES], 1_700_000_000, lambda: 0)
+    scene = deployed(chain, chain.set_time)
+    code = bytes(chain.web3.eth.get_code(scene.contract))
+    assert is_split_session(code)
+    assert not is_federation(code)
+    for place in (0, 100, len(code) // 2, len(code) - 1):
+        assert not is_split_session(code[:place] + bytes([code[place] ^ 1]) + code[place + 1 :])
 
 
 def test_the_artefact_itself_passes_too():
