@@ -76,7 +76,11 @@ class NodeStep:
         return [np.array(each) for each in found]
 
     def count(self, samples: Samples, rows: Rows, outputs: Sequence[NDArray[Any]]) -> None:
-        """Add the provider's outputs for a batch to the score."""
+        """Add the provider's outputs for a batch to the score.
+
+        Keras takes a loss from logits where it can see them. Here it sees probabilities, so the
+        loss may differ from the uncut model's in its last digits; metrics do not.
+        """
         with self.party.running("the evaluation", self.score.variables):
             self._count(*samples.batch(rows), *outputs)
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_node.errors import ModelError
+from fl_node.errors import ModelError, SplitError
 from fl_node.plan import Plan
 from fl_node.split.crossing import Crossing, gradients_of
 from fl_node.split.parts import Part
 from fl_node.split.party import Party, forward, total
-from fl_node.split.remote import Arrays, Exchange, Remote, checked, loss_above
+from fl_node.split.remote import Arrays, Exchange, Remote, checked, loss_above, samples_in
 from fl_node.split.samples import batches
 from fl_node.split.score import Score
 from fl_node.training.data import is_sparse
@@ -34,17 +34,17 @@ class ProviderStep:
         (self._upper,) = self.party.models
         self._crossing = tuple(crossing)
         self.score = Score(plan, self._upper, self.party.optimizer)
-        cut, targets = batches([each.shape for each in crossing]), _targets(self._upper, plan)
-        self._train = tf.function(self._training, [cut, targets], autograph=False)
+        cut = batches([each.shape for each in crossing])
+        self._targets = _targets(self._upper, plan)
+        self._train = tf.function(self._training, [cut, self._targets], autograph=False)
         self._infer = tf.function(self._inference, [cut], autograph=False)
-        self._targets = targets
 
     def step(self, cut: Sequence[NDArray[Any]], targets: NDArray[Any]) -> Arrays:
         """Train one batch; gives the gradients at the cut, for the batch's weights.
 
         :raises SplitError: for tensors of other shapes, or targets that do not fit
         """
-        checked(cut, self._crossing, len(targets))
+        self._check(cut, targets)
         with self.party.running("a step", self.score.variables):
             gradients = self._train(list(cut), targets)
         return [np.array(each) for each in gradients]
@@ -54,7 +54,18 @@ class ProviderStep:
 
         :raises SplitError: for tensors of other shapes
         """
-        return _outputs(self.party, self._infer, checked(cut, self._crossing, len(cut[0])))
+        return _outputs(self.party, self._infer, checked(cut, self._crossing, samples_in(cut)))
+
+    def _check(self, cut: Sequence[NDArray[Any]], targets: NDArray[Any]) -> None:
+        wanted = self._targets
+        if targets.dtype != wanted.dtype.as_numpy_dtype or not wanted.shape.is_compatible_with(
+            targets.shape
+        ):
+            raise SplitError(
+                f"targets should be {wanted.dtype.name}{list(wanted.shape)}, found "
+                f"{targets.dtype}{list(targets.shape)}: the other party has another loss or model"
+            )
+        checked(cut, self._crossing, len(targets))
 
     def _training(self, cut: list[Any], targets: Any) -> list[Any]:
         import tensorflow as tf
@@ -104,14 +115,14 @@ class MiddleStep:
         :param exchange: takes the features, gives their gradients; what it raises is raised here
         :raises SplitError: for tensors of other shapes
         """
-        checked(cut, self._crossing, len(cut[0]))
+        checked(cut, self._crossing, samples_in(cut))
         with self.party.running("a step"), self._remote.bound(exchange):
             gradients = self._train(list(cut))
         return [np.array(each) for each in gradients]
 
     def outputs(self, cut: Sequence[NDArray[Any]]) -> Arrays:
         """Compute the features at inference; raises as :meth:`step`."""
-        return _outputs(self.party, self._infer, checked(cut, self._crossing, len(cut[0])))
+        return _outputs(self.party, self._infer, checked(cut, self._crossing, samples_in(cut)))
 
     def _training(self, cut: list[Any]) -> list[Any]:
         import tensorflow as tf

@@ -31,7 +31,11 @@ class Remote:
 
     @contextmanager
     def bound(self, exchange: Exchange) -> Iterator[None]:
-        """Exchange with this while a graph runs; what it raises is raised again, as it was."""
+        """Exchange with this while a graph runs; what it raises is raised again, as it was.
+
+        The exchange takes one of TensorFlow's threads. Where there is only one, an exchange that
+        runs another graph in the same process would wait for ever.
+        """
         import tensorflow as tf
 
         self._exchange, self._failure = exchange, None
@@ -63,7 +67,7 @@ class Remote:
         try:
             # Arrays are TensorFlow's own memory here, which it writes to in place afterwards.
             found = self._exchange([np.array(array) for array in sent])
-            return [np.array(each) for each in checked(found, self.answers, len(sent[0]))]
+            return [np.array(each) for each in checked(found, self.answers, samples_in(sent))]
         except BaseException as error:
             self._failure = error  # TensorFlow raises its own and keeps only the text
             raise
@@ -86,6 +90,11 @@ def checked(
                 "the other party trains another model, or sent another batch"
             )
     return found
+
+
+def samples_in(arrays: Sequence[NDArray[Any]]) -> int:
+    """Count the samples of a batch, as its first tensor has them."""
+    return len(arrays[0]) if len(arrays) and arrays[0].ndim else 0
 
 
 def loss_above(remote: Remote, cut: Sequence[Any], more: Sequence[Any] = ()) -> Any:
