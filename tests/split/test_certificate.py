@@ -21,6 +21,7 @@ from fl_node.split.keys import SessionKeys
 
 OURS = SessionKeys.create("ana", days=3)
 SHA256 = hashes.SHA256()
+NAME = "ana" * 12
 KEY, OTHER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 
 
@@ -29,14 +30,14 @@ def name(text):
 
 
 def made(
-    subject="ana",
-    issuer="ana",
+    subject=NAME,
+    issuer=NAME,
     key=KEY,
     signer=KEY,
     digest=SHA256,
     basic=(False, True),
     sealing=bytes(range(32)),
-    host="ana.invalid",
+    host=f"{NAME}.invalid",
     extra=None,
 ):
     """Build a certificate that breaks at most the rules that are asked for."""
@@ -78,9 +79,10 @@ ED = ed25519.Ed25519PrivateKey.generate()
     [
         (made(issuer="root"), "not self-signed"),
         (made(signer=OTHER), "signature is wrong"),
-        (made(key=RSA, signer=RSA), "another kind than P-256"),
+        (made(key=RSA, signer=RSA), "ECDSA with SHA-256"),
         (made(key=P384, signer=P384), "another kind than P-256"),
-        (made(key=ED, signer=ED, digest=None), "another kind than P-256"),
+        (made(key=RSA), "another kind than P-256"),
+        (made(key=ED, signer=ED, digest=None), "ECDSA with SHA-256"),
         (made(digest=hashes.SHA512()), "ECDSA with SHA-256"),
         (made(basic=(True, True)), "could issue others"),
         (made(basic=(False, False)), "could issue others"),
@@ -103,11 +105,11 @@ def test_a_certificate_that_breaks_a_rule_is_refused_by_that_rule(der, reason):
         read_certificate(der)
 
 
-@given(st.integers(0, len(OURS.certificate) * 8 - 1))
-def test_no_bit_of_a_certificate_can_be_changed(bit):
-    whole = int.from_bytes(OURS.certificate, "big") ^ (1 << bit)
-    with pytest.raises(CertificateError):
-        read_certificate(whole.to_bytes(len(OURS.certificate), "big"))
+def test_no_bit_of_a_certificate_can_be_changed():
+    whole = int.from_bytes(OURS.certificate, "big")
+    for bit in range(8 * len(OURS.certificate)):
+        with pytest.raises(CertificateError):
+            read_certificate((whole ^ (1 << bit)).to_bytes(len(OURS.certificate), "big"))
 
 
 @given(st.binary(max_size=2100))
