@@ -59,7 +59,9 @@ class Stream:
         self._lock, self._sending, self._receiving = (threading.Lock() for _ in range(3))
         self._is_read_by_receiver = False
         self._inbox: deque[bytes] = deque()
-        self._partial, self._filled = bytearray(_LENGTH.size), 0
+        # Kept for the next message: fresh memory for each costs more time than its decryption.
+        self._buffer = memoryview(bytearray(_CHUNK_BYTES))
+        self._partial, self._filled = self._buffer[: _LENGTH.size], 0
         self._is_body = False
         self._end: SplitError | None = None
 
@@ -181,7 +183,7 @@ class Stream:
     def _take_in(self, limit: int) -> bool:
         """Read what is there until so many messages are held; says whether there is room yet."""
         while len(self._inbox) < limit:
-            count = self._tls.read_into(memoryview(self._partial)[self._filled :])
+            count = self._tls.read_into(self._partial[self._filled :])
             if count:
                 self._filled += count
                 self._complete()
@@ -196,11 +198,16 @@ class Stream:
         if not self._is_body:
             (size,) = _LENGTH.unpack(self._partial)
             self._require_size(size, "announced by the other")
-            self._partial, self._filled, self._is_body = bytearray(size), 0, True
+            self._expect(size, is_body=True)
             if size:
                 return
         self._inbox.append(bytes(self._partial))
-        self._partial, self._filled, self._is_body = bytearray(_LENGTH.size), 0, False
+        self._expect(_LENGTH.size, is_body=False)
+
+    def _expect(self, size: int, *, is_body: bool) -> None:
+        if size > len(self._buffer):
+            self._buffer = memoryview(bytearray(size))
+        self._partial, self._filled, self._is_body = self._buffer[:size], 0, is_body
 
     def _wait(self, events: int, end: float, wanted: str) -> None:
         left = end - time.monotonic()

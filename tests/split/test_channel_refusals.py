@@ -281,7 +281,7 @@ def test_who_answers_nothing_is_given_up():
 
 
 def test_who_is_silent_keeps_nobody_out_and_is_dropped(monkeypatch):
-    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 1)
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 3)
     said = []
     with listening(said=said) as listener:
         host, port = listener.endpoint.split(":")
