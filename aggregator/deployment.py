@@ -4,12 +4,14 @@ from pathlib import Path
 
 from fl_node.chain.deploy import create_federation
 from fl_node.chain.ledger import Ledger
+from fl_node.chain.session_timeline import read_session_timeline
 from fl_node.chain.timeline import read_timeline
 from fl_node.config import Settings
 from fl_node.connect import open_chain, open_ledger, open_signer, open_store
 from fl_node.errors import SettingsError
 from fl_node.hosts import all_name, tell
 from fl_node.members import Members
+from fl_node.split.opening import names_split_learning, open_session
 from fl_node.training.draft import Draft
 
 
@@ -25,11 +27,26 @@ def require_finished(home: Path, settings: Settings) -> None:
 
 
 def _require_closed(home: Path, settings: Settings) -> None:
+    if names_split_learning(home, settings):
+        _require_recorded(home, settings)
+        return
     timeline = read_timeline(open_ledger(home, settings))[1]
     if not timeline.complete:
         raise SettingsError(
             f"{home} belongs to {settings.federation}, which is in round {timeline.open_number} of "
             f"{timeline.terms.rounds}: add --another to leave it there and begin another one"
+        )
+
+
+def _require_recorded(home: Path, settings: Settings) -> None:
+    opened = open_session(home, settings)
+    timeline = read_session_timeline(opened.ledger)
+    if not timeline.complete:
+        done = {node: len(log.epochs) for node, log in sorted(timeline.sessions.items())}
+        raise SettingsError(
+            f"{home} belongs to the split learning {settings.federation}, which has recorded "
+            f"{done} of {timeline.terms.epochs} epochs by node: add --another to leave it there "
+            "and begin another one"
         )
 
 

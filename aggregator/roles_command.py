@@ -11,7 +11,9 @@ from fl_node.options import counted, examples, print_json, with_folder, with_jso
 
 if TYPE_CHECKING:
     from aggregator.console import RoleWatcher
+    from fl_node.config import Settings
     from fl_node.federation import Federation
+    from fl_node.members import Members
     from fl_node.patience import Patience
 
 
@@ -38,11 +40,15 @@ def deploy(
     rounds: int | None,
     another: bool,
 ) -> None:
-    """Publish a plan and its initial model, create the contract, register the nodes."""
+    """Publish a plan and its initial model, create the contract, register the nodes.
+
+    A plan with a table [split] begins split learning: the header's account is the AI provider's.
+    """
     from aggregator.deployment import deploy_federation, require_finished
     from fl_node.config import load_settings, settings_folder
     from fl_node.members import read_members
     from fl_node.network.host import HEADER
+    from fl_node.split.plan_file import is_split_file
     from fl_node.training.draft import read_draft
 
     home = settings_folder(folder, HEADER)
@@ -50,6 +56,11 @@ def deploy(
     if not another:
         require_finished(home, settings)
     known = read_members(home, header, nodes)
+    if is_split_file(plan_file):
+        if rounds is not None:
+            raise click.UsageError("--rounds is of federations; a split plan has epochs")
+        _deploy_split(plan_file, home, settings, known, as_json)
+        return
     draft = read_draft(plan_file, {} if rounds is None else {"terms": {"rounds": rounds}})
     members = known.for_nodes(draft.plan.nodes)
     ledger, told = deploy_federation(home, settings, draft, members, another=another)
@@ -69,6 +80,37 @@ def deploy(
     count, total = counted(draft.plan.nodes, "node"), counted(draft.terms.rounds, "round")
     click.echo(f"{draft.plan.name}: plan {draft.plan.cid}, {count}, {total}")
     click.echo(f"federation {ledger.federation} on chain {ledger.chain_id}: round 1 is open")
+    click.echo(f"told: {', '.join(map(str, told))}")
+
+
+def _deploy_split(
+    plan_file: Path, home: Path, settings: "Settings", known: "Members", as_json: bool
+) -> None:
+    from fl_node.split.deployment import deploy_split
+    from fl_node.split.draft import read_split_draft
+    from fl_node.split.words import what_crosses
+
+    draft = read_split_draft(plan_file)
+    training = draft.plan.training
+    members = known.for_nodes(training.nodes)
+    ledger, told = deploy_split(home, settings, draft, members)
+    if as_json:
+        print_json(
+            {
+                "contract": ledger.contract,
+                "chain_id": ledger.chain_id,
+                "plan": draft.plan.cid,
+                "provider": members.header,
+                "nodes": {str(node): account for node, account in members.nodes.items()},
+                "settings": [str(path) for path in told],
+            }
+        )
+        return
+    count = counted(training.nodes, "data owner")
+    click.echo(f"{training.name}: plan {draft.plan.cid}, {count}, {training.epochs} epochs")
+    for line in what_crosses(draft.plan):
+        click.echo(line)
+    click.echo(f"split learning {ledger.contract} on chain {ledger.chain_id}")
     click.echo(f"told: {', '.join(map(str, told))}")
 
 
