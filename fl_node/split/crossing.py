@@ -48,6 +48,14 @@ def check_tensor(tensor: Any) -> tuple[int, ...]:
     return tuple(tensor.shape[1:])
 
 
+def named(what: str, shapes: Sequence[tuple[int, ...]]) -> tuple[Crossing, ...]:
+    """Name tensors of these shapes ``cut/0``, ``cut/1`` …, or ``features/0`` ….
+
+    :param what: cut or features
+    """
+    return tuple(Crossing(f"{what}/{i}", tuple(shape)) for i, shape in enumerate(shapes))
+
+
 def gradients_of(crossing: Sequence[Crossing]) -> tuple[Crossing, ...]:
     """Name the gradients of what crosses, such as ``gradient of cut/0``, of the same shapes."""
     return tuple(replace(each, name=f"gradient of {each.name}") for each in crossing)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fl_node.errors import ModelError
-from fl_node.split.crossing import Crossing, check_tensor
+from fl_node.split.crossing import Crossing, check_tensor, named
 from fl_node.split.layer_graph import LayerGraph, repeat_calls, tensors_in
 from fl_node.split.parts import Part
 
@@ -84,6 +84,7 @@ class _Places:
         groups = (graph.operations[:first], graph.operations[first:last], graph.operations[last:])
         _check_groups(graph, after, keep_from, groups)
         lower, upper, tail = (graph.calls_of(group) for group in groups)
+        _check_above(lower, after)
         _check_order(graph, (lower, upper, tail))
         _check_inputs(graph, upper)
         kept = [*_inputs_used(graph, tail), *_between(lower, tail)]
@@ -116,6 +117,17 @@ def _check_groups(
             f"no layer above {after!r}{between} has weights to train, which leaves nothing to the "
             f"provider: {_advice(graph)}"
         )
+
+
+def _check_above(lower: Sequence[Any], after: str) -> None:
+    """Refuse a layer that is called before the last layer below, and on its results again."""
+    results: set[int] = set()
+    for call in lower:
+        is_named = call.operation.name == after
+        if is_named or any(id(tensor) in results for tensor in tensors_in(call)):
+            results |= {id(tensor) for tensor in call.outputs}
+            if not is_named:
+                raise _shared(call.operation.name)
 
 
 def _check_order(graph: LayerGraph, parts: Sequence[Sequence[Any]]) -> None:
@@ -169,6 +181,7 @@ def _can_cut(graph: LayerGraph, name: str) -> bool:
     if not _trainable(lower) or not _trainable(upper):
         return False
     try:
+        _check_above(calls[0], name)
         _check_order(graph, calls)
         _check_inputs(graph, calls[1])
         _shapes("cut", _between(calls[0], calls[1]))
@@ -187,8 +200,7 @@ def _trainable(operations: Iterable[Any]) -> bool:
 
 
 def _shapes(what: str, tensors: Sequence[Any]) -> tuple[Crossing, ...]:
-    shapes = [check_tensor(tensor) for tensor in tensors]
-    return tuple(Crossing(f"{what}/{i}", shape) for i, shape in enumerate(shapes))
+    return named(what, [check_tensor(tensor) for tensor in tensors])
 
 
 def _check_dense(inputs: Iterable[Any]) -> None:

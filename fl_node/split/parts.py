@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fl_node.canonical import encode_json
@@ -18,13 +18,14 @@ class Part:
     """One part without its weights.
 
     :ivar config: Keras configuration of built-in layers
-    :ivar names: the part's names of its weights to the whole model's
     :ivar seeds: which of the whole model's seed generators are in it
+    :ivar names: the part's names of its weights to the whole model's, for :func:`join`; empty for
+        a party that does not know the whole
     """
 
     config: Mapping[str, Any]
-    names: Mapping[str, str]
     seeds: SeedPlaces
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_model(cls, part: Any, whole: Any) -> "Part":
@@ -35,17 +36,23 @@ class Part:
         names = {id(variable): name for name, variable in named_variables(whole).items()}
         return cls(
             _config_of(part),
-            {name: names[id(variable)] for name, variable in named_variables(part).items()},
             _places(part, whole),
+            {name: names[id(variable)] for name, variable in named_variables(part).items()},
         )
 
     def build(self) -> Any:
         """Build the Keras model, with arbitrary weights.
 
-        :raises ModelError: when it has anything but built-in layers in it, or other weights
+        :raises ModelError: when it has anything but built-in layers in it, or other weights or
+            seed generators than described
         """
         model = build_architecture(self.config)
-        if list(named_variables(model)) != list(self.names):
+        if len(seed_variables(model)) != len(self.seeds.places):
+            raise ModelError(
+                f"the part has {len(seed_variables(model))} seed generators, "
+                f"{len(self.seeds.places)} places of them were given: take both from one cut"
+            )
+        if self.names and list(named_variables(model)) != list(self.names):
             raise ModelError("the part that was built has other weights than the one described")
         return model
 

@@ -176,7 +176,7 @@ def raw_input_above():
 def masked():
     taken = Input((5,), dtype="int32")
     below = layers.Embedding(9, 4, mask_zero=True, name="cut")(taken)
-    return Model(taken, layers.Dense(2)(layers.LSTM(3)(below)))
+    return Model(taken, layers.Dense(2)(below))
 
 
 def of_any_length():
@@ -237,7 +237,13 @@ def test_parts_of_other_weights_are_not_joined(models) -> None:
 def test_a_description_with_other_weights_is_not_built(models) -> None:
     lower, upper = cut_model(models["paper_cnn"], "pool_2").parts
     with pytest.raises(ModelError, match="other weights"):
-        Part(lower.config, upper.names, lower.seeds).build()
+        Part(lower.config, lower.seeds, upper.names).build()
+
+
+def test_a_description_with_other_seeds_is_not_built(models) -> None:
+    lower, upper = cut_model(models["paper_cnn"], "pool_2").parts
+    with pytest.raises(ModelError, match="0 seed generators, 1 places"):
+        Part(lower.config, upper.seeds).build()
 
 
 BUILD = """
@@ -245,15 +251,15 @@ import json, sys
 from fl_node.split.parts import Part
 from fl_node.training.models import named_variables
 from fl_node.training.state import SeedPlaces
-config, names = json.load(sys.stdin)
-print(json.dumps(list(named_variables(Part(config, names, SeedPlaces((), 0)).build()))))
+config, places, names = json.load(sys.stdin)
+print(json.dumps(list(named_variables(Part(config, SeedPlaces(places, 9), names).build()))))
 """
 
 
 @pytest.mark.slow
 def test_another_process_gives_the_weights_the_same_names(models) -> None:
     part = cut_model(models["branching"], "right").parts[0]
-    given = json.dumps([part.config, dict(part.names)])
+    given = json.dumps([part.config, part.seeds.places, dict(part.names)])
     command = [sys.executable, "-c", BUILD]
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == list(part.names)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.split.two_processes import PAPER, SMALL, WITH_ONE_THREAD, Case
 
+pytestmark = pytest.mark.slow
+
 
 def compared(threads: int, cases: list[Case]) -> dict[str, list[str]]:
     """Train in two processes with so many threads each; what differs, by case."""
@@ -23,24 +25,16 @@ def nothing_differs(cases: list[Case]) -> dict[str, list[str]]:
     return {str(case): [] for case in cases}
 
 
-def test_two_parties_train_to_the_bits_of_one() -> None:
-    cases = [Case("noisy", "drop_low"), Case("noisy", "drop_low", "narrow")]
-    assert compared(2, cases) == nothing_differs(cases)
-
-
-@pytest.mark.slow
 def test_the_paper_model_has_the_same_bits_at_every_cut() -> None:
     cases = list(PAPER)
     assert compared(2, cases) == nothing_differs(cases)
 
 
-@pytest.mark.slow
 def test_other_models_have_the_same_bits_at_every_cut() -> None:
     cases = list(SMALL)
     assert compared(2, cases) == nothing_differs(cases)
 
 
-@pytest.mark.slow
 def test_the_bits_are_the_same_with_one_thread() -> None:
     cases = list(WITH_ONE_THREAD)
     assert compared(1, cases) == nothing_differs(cases)

@@ -42,13 +42,10 @@ PAPER = (
     ),
 )
 SMALL = (
-    Case("noisy", "relu"),
     Case("noisy", "drop_low"),
     Case("noisy", "norm_wide"),
-    Case("noisy", "drop_low", "class"),
     Case("noisy", "drop_low", "narrow"),
     Case("branching", "right"),
-    Case("branching", "joined"),
     Case("branching", "right", "skipped"),
     Case("branching", "right", "class"),
     Case("decayed", "second"),
