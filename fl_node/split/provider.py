@@ -17,6 +17,7 @@ from fl_node.split.refusal import Origin
 from fl_node.split.schedule import Place
 from fl_node.split.snapshots import Snapshots
 from fl_node.split.upper import UpperPart
+from fl_node.training.backend import start_backend
 from fl_node.training.draws import key_of
 from fl_node.weights import Weights
 
@@ -28,6 +29,7 @@ class Provider(Learner):
 
     def __init__(self, plan: SplitPlan, upper: UpperPart, *, threads: int | None = None) -> None:
         """Build the part; raises as :class:`fl_node.split.data_owner.DataOwner`."""
+        start_backend(threads)
         self._plan, self._initial = plan, upper.initial
         self._boundaries = Boundaries.of_plan(plan)
         self._step = _steps(plan, upper, threads)
