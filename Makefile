@@ -11,6 +11,8 @@ SLITHER := .venv-slither/.installed
 AUDITOR := .venv-audit/.installed
 FUZZER := .venv/.fuzzer
 DEMO ?= demo
+# Half of the tests' time is waiting for daemons; tests that share some stay in one worker.
+WORKERS ?= --numprocesses 2 --dist loadgroup
 # Of fuzzing: each target's seconds, and which targets.
 SECONDS_EACH ?= 600
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
@@ -42,10 +44,10 @@ paper: $(ENVIRONMENT)  ## The paper's job against one node with all data, two se
 	$(BIN)/python benchmarks/paper.py --folder paper-runs
 
 test: lint check-contract $(ENVIRONMENT) $(COMPILER)  ## Lint, slither and every test; what CI runs
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/pytest $(WORKERS) --cov --cov-report=term --cov-fail-under=95
 
 test-fast: $(ENVIRONMENT) $(COMPILER)  ## The tests that take less than two minutes together
-	$(BIN)/pytest -m "not slow" -x -q
+	$(BIN)/pytest $(WORKERS) -m "not slow" -x -q
 
 lint: $(ENVIRONMENT) $(COMPILER)  ## ruff, mypy, import-linter, solhint
 	$(BIN)/ruff check .

@@ -49,8 +49,8 @@ class Duet:
         self.keys = {party: SessionKeys.create(party.value, 1) for party in Party}
         self.boundaries = Boundaries.of_plan(self.draft.plan)
         plan, initial = self.draft.plan, self.draft.initial
-        self.owner = DataOwner(plan, 1, initial, self.data, self.test, threads=2)
-        self.provider = Provider(plan, self.draft.upper, threads=2)
+        self.owner = DataOwner(plan, 1, initial, self.data, self.test)
+        self.provider = Provider(plan, self.draft.upper)
         self.owner.begin()
         self.provider.begin()
 
