@@ -194,7 +194,11 @@ class _Exchange:
 def _steps(plan: SplitPlan, threads: int | None) -> NodeStep | TailedStep:
     lower, *tail = own_parts(plan)
     crossing = [Crossing(f"cut/{i}", shape) for i, shape in enumerate(plan.crossing)]
+    nopeek = float(plan.nopeek)
     if not plan.is_u_shaped:
-        return NodeStep(plan.training, lower, crossing, plan.output, threads=threads)
+        output = plan.output
+        return NodeStep(plan.training, lower, crossing, output, threads=threads, nopeek=nopeek)
     features = [Crossing(f"features/{i}", shape) for i, shape in enumerate(plan.features)]
-    return TailedStep(plan.training, lower, tail[0], crossing, features, threads=threads)
+    return TailedStep(
+        plan.training, lower, tail[0], crossing, features, threads=threads, nopeek=nopeek
+    )

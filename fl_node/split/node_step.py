@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fl_node.plan import Plan
 from fl_node.split.crossing import Crossing, gradients_of
+from fl_node.split.nopeek import weigh_leakage
 from fl_node.split.parts import Part
 from fl_node.split.party import Party, forward, total
 from fl_node.split.remote import Arrays, Remote, loss_above
@@ -33,15 +34,18 @@ class NodeStep:
         output: tuple[int | None, ...],
         *,
         threads: int | None = None,
+        nopeek: float = 0.0,
     ) -> None:
         """Build the part and its graphs.
 
         :param output: shape of one sample of the whole model's output
+        :param nopeek: weight of the distance correlation, see :mod:`fl_node.split.nopeek`
         :param threads: see :func:`~fl_node.training.backend.start_backend`
         :raises ModelError: for a part, an optimizer, a loss or metrics that cannot be trained
         """
         self.party = Party(plan, [lower], threads=threads)
         (self._lower,) = self.party.models
+        self._nopeek = nopeek
         self._feed = feed_of(self._lower, output, plan.loss)
         self.score = Score(plan, output_alone(output), self.party.optimizer)
         self._remote = Remote(gradients_of(crossing))
@@ -90,7 +94,8 @@ class NodeStep:
         with tf.GradientTape() as tape:
             cut, penalties = forward(self._lower, inputs, training=True)
             loss = total(loss_above(self._remote, cut, [targets]), penalties)
-        self.party.apply(tape.gradient(loss, self.party.variables), [loss])
+            weighed = weigh_leakage(loss, self._nopeek, inputs, cut)
+        self.party.apply(tape.gradient(weighed, self.party.variables), [loss])
 
     def _inference(self, inputs: list[Any], _: Any, __: list[Any]) -> list[Any]:
         return forward(self._lower, inputs, training=False)[0]

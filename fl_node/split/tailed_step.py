@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fl_node.plan import Plan
 from fl_node.split.crossing import Crossing, gradients_of
+from fl_node.split.nopeek import weigh_leakage
 from fl_node.split.parts import Part
 from fl_node.split.party import Party, forward
 from fl_node.split.remote import Arrays, Exchange, Remote, layers_above
@@ -32,11 +33,12 @@ class TailedStep:
         features: Sequence[Crossing],
         *,
         threads: int | None = None,
+        nopeek: float = 0.0,
     ) -> None:
         """Build the parts and their graphs; raises as :class:`fl_node.split.node_step.NodeStep`."""
         self.party = Party(plan, [lower, tail], threads=threads)
         self._lower, self._tail = self.party.models
-        self._crossing = len(crossing)
+        self._crossing, self._nopeek = len(crossing), nopeek
         output = tuple(self._tail.outputs[0].shape[1:])
         self._feed = feed_of(self._lower, output, plan.loss)
         self.score = Score(plan, self._tail, self.party.optimizer)
@@ -92,7 +94,8 @@ class TailedStep:
             (output,), _ = forward(self._tail, [*features, *kept], training=True)
             loss = self.score.loss(targets, output, penalties)
             self.score.count(loss, targets, output)
-        self.party.apply(tape.gradient(loss, self.party.variables), features)
+            weighed = weigh_leakage(loss, self._nopeek, inputs, cut)
+        self.party.apply(tape.gradient(weighed, self.party.variables), features)
 
     def _inference(self, inputs: list[Any], _: Any, __: list[Any]) -> list[Any]:
         return forward(self._lower, inputs, training=False)[0][: self._crossing]
