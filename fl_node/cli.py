@@ -29,7 +29,7 @@ COMMANDS = {
     "plot": "fl_node.command:plot",
     "restore": "fl_node.host_command:restore",
     "split": "fl_node.split.command:split",
-    "status": "fl_node.command:status",
+    "status": "fl_node.status_command:status",
     "train": "aggregator.roles_command:train",
 }
 _INTERRUPTED = 130

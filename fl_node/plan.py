@@ -100,6 +100,11 @@ class Plan:
             values = decode_json(content)
         except CanonicalError as error:
             raise PlanError(f"these bytes are no plan: {error}") from error
+        if isinstance(values, dict) and "kind" in values:
+            raise PlanError(
+                f"this plan is of the kind {values['kind']!r}, not a federation's: see flnode "
+                "split --help"
+            )
         version = values.pop("format", None) if isinstance(values, dict) else None
         if type(version) is not int or version != FORMAT_VERSION:
             raise PlanError(f"a plan of format {FORMAT_VERSION} was expected, found {version!r}")

@@ -59,10 +59,6 @@ def test_wrong_usage_exits_with_2(
     assert "Error:" in capsys.readouterr().err
 
 
-def test_watch_and_json_exclude_each_other() -> None:
-    assert run("status", "--watch", "--json") == 2
-
-
 def test_an_error_is_one_line_on_standard_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,10 @@ class DataOwner(Learner):
         self._step.party.load(parted(self._initial))
         self._step.party.state.begin(key_of("step", *self._purpose(_FIRST_NODE)))
 
+    def finish(self) -> None:
+        """End the training."""
+        self._step.party.finish()
+
     def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps."""
         train = self._training(conversation, turn, after, watch)

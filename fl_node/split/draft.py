@@ -103,11 +103,11 @@ def own_parts(plan: SplitPlan) -> list[Part]:
 
 def upper_part(plan: SplitPlan, upper: UpperPart) -> Part:
     """Give the provider's part as it is described."""
-    return Part(upper.model, upper.names, SeedPlaces(upper.seeds, plan.seed_count))
+    return Part(upper.model, SeedPlaces(upper.seeds, plan.seed_count), upper.names)
 
 
 def _part(model: Mapping[str, Any], own: OwnPart, plan: SplitPlan) -> Part:
-    return Part(model, own.names, SeedPlaces(own.seeds, plan.seed_count))
+    return Part(model, SeedPlaces(own.seeds, plan.seed_count), own.names)
 
 
 def _plan(training: Plan, cut: Cut, upper: UpperPart, keys: Mapping[str, Any]) -> SplitPlan:

@@ -51,6 +51,10 @@ class Learner(ABC):
         """Be as before the first step."""
 
     @abstractmethod
+    def finish(self) -> None:
+        """End the training: an optimizer that averages weights puts the averages in their place."""
+
+    @abstractmethod
     def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps.
 
@@ -64,6 +68,7 @@ class EpochRun:
     """A party in an epoch.
 
     :ivar folder: of the session, where checkpoints are
+    :ivar is_last: whether no other turn follows
     """
 
     learner: Learner
@@ -72,6 +77,7 @@ class EpochRun:
     journal: Journal
     snapshot_steps: int
     watch: Watch
+    is_last: bool
 
     def run(self, conversation: Conversation) -> Metrics:
         """Train and evaluate; gives what the evaluation measured."""
@@ -82,6 +88,8 @@ class EpochRun:
             if step % self.snapshot_steps == 0:
                 kept = self.learner.snapshots.take(self.turn.epoch, step)
                 self.journal.keep_snapshot(step, kept.pieces())
+        if self.is_last:
+            self.learner.finish()
         if not self.checkpoint.exists():
             last = conversation.batches.training_steps
             self.learner.snapshots.take(self.turn.epoch, last).write(self.checkpoint)

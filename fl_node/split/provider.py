@@ -52,6 +52,10 @@ class Provider(Learner):
         purpose = (self._plan.training.seed, _FIRST_NODE, _ROUND, _BASE)
         self._step.party.state.begin(key_of("step", *purpose))
 
+    def finish(self) -> None:
+        """End the training."""
+        self._step.party.finish()
+
     def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps."""
         train = self._training(conversation, turn, after, watch)

@@ -91,28 +91,30 @@ class SessionParty:
             )
         self.learner.snapshots.put_back(path)
 
-    def live(self, epoch: int) -> None:
+    def live(self, epoch: int, *, is_last: bool) -> None:
         """Do an epoch, until it is on the chain.
+
+        :param is_last: whether no other turn follows
 
         :raises SplitError: when the two cannot go on together
         """
         before = self._epochs()
         start = before[epoch - 2].record.root if epoch > 1 else self.session
-        self._epoch(EpochStart(self.session, epoch, start))
+        self._epoch(EpochStart(self.session, epoch, start), is_last)
 
     def end(self) -> None:
         """Say that all is done."""
         self.progress.update(state="all epochs are recorded")
         self.progress.write()
 
-    def _epoch(self, start: EpochStart) -> None:
+    def _epoch(self, start: EpochStart, is_last: bool) -> None:
         epoch = start.epoch
         self.progress.update(state="connects", epoch=epoch, step=0)
         with Journal(self.home, self.session, epoch, self.say) as journal:
             conversation = self._conversation(start, journal)
             try:
                 conversation.open()
-                measured = self._train(conversation, journal, epoch)
+                measured = self._train(conversation, journal, is_last)
                 self._close(conversation, journal, measured)
             except EpochRecordedError:
                 self.say(f"epoch {epoch} is recorded on the chain already")
@@ -120,7 +122,7 @@ class SessionParty:
         self._finish(recorded)
         self._tell(recorded)
 
-    def _train(self, conversation: Conversation, journal: Journal, epoch: int) -> Metrics:
+    def _train(self, conversation: Conversation, journal: Journal, is_last: bool) -> Metrics:
         rate = _Rate(conversation.batches.samples)
         steps = conversation.batches.training_steps
 
@@ -137,8 +139,15 @@ class SessionParty:
                 seconds_left=left,
             )
 
-        turn = Turn(epoch, self.node)
-        run = EpochRun(self.learner, self._folder, turn, journal, self.plan.snapshot_steps, watch)
+        run = EpochRun(
+            learner=self.learner,
+            folder=self._folder,
+            turn=Turn(conversation.history.epoch, self.node),
+            journal=journal,
+            snapshot_steps=self.plan.snapshot_steps,
+            watch=watch,
+            is_last=is_last,
+        )
         return run.run(conversation)
 
     def _close(self, conversation: Conversation, journal: Journal, measured: Metrics) -> None:

@@ -42,7 +42,7 @@ def provide(turns: Sequence[Turn], parties: Mapping[int, SessionParty], learner:
     if before:
         parties[before[-1].node].take_up(before[-1].epoch)
     for turn in left:
-        parties[turn.node].live(turn.epoch)
+        parties[turn.node].live(turn.epoch, is_last=turn == turns[-1])
     for party in parties.values():
         party.end()
 
@@ -76,7 +76,7 @@ class Relay:
         for turn in self.turns:
             if turn.node == self.node and turn.epoch > done:
                 self._receive(turn)
-                self.party.live(turn.epoch)
+                self.party.live(turn.epoch, is_last=turn == self.turns[-1])
                 self._hand_on(turn)
         self.party.end()
 

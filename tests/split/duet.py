@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,18 @@ from fl_node.split.history import Peer
 from fl_node.split.journal import Journal
 from fl_node.split.keys import SessionKeys
 from fl_node.split.link import Link
-from fl_node.split.phase import Party
+from fl_node.split.phase import Party, Phase
 from fl_node.split.provider import Provider
-from fl_node.split.record import session_id
+from fl_node.split.record import SignedRecord, session_id
 from fl_node.split.server import Server
 
 SESSION = session_id(1337, "0x" + "52" * 20, 1)
 _DEADLINE_SECONDS = 30
 _WHO = {Party.NODE: "node 1", Party.PROVIDER: "the provider"}
+
+
+class _OverError(Exception):
+    """The other party has failed."""
 
 
 @dataclass
@@ -57,30 +61,45 @@ class Duet:
     def play(self, epoch: int, watch: Callable[[int, Any], None] = lambda *_: None) -> None:
         """Run an epoch to its end."""
         failures: list[BaseException] = []
+        self._is_over = False
 
-        def provides() -> None:
+        def acts(party: Party, watch: Callable[[int, Any], None] = lambda *_: None) -> None:
             try:
-                self.act(Party.PROVIDER, epoch)
+                self.act(party, epoch, watch)
+            except _OverError:
+                pass
             except BaseException as error:  # noqa: BLE001 - raised again below
                 failures.append(error)
+                self._is_over = True
 
         with self._listening():
-            thread = threading.Thread(target=provides)
+            thread = threading.Thread(target=acts, args=(Party.PROVIDER,))
             thread.start()
-            try:
-                self.act(Party.NODE, epoch, watch)
-            finally:
-                thread.join()
+            acts(Party.NODE, watch)
+            thread.join()
         if failures:
             raise failures[0]
         assert self.leaves[Party.NODE] == self.leaves[Party.PROVIDER]
+
+    def stop_after(self, patched: Any, step: int, phase: Phase, error: type[Exception]) -> None:
+        """Let a party raise once a message of its own is kept and sent; the other is left alone."""
+        link_send = Link.send
+
+        def send(link: Link, number: int, *pieces: bytes) -> None:
+            link_send(link, number, *pieces)
+            record = SignedRecord.decode(pieces[0]).record
+            if (record.step, record.phase) == (step, phase):
+                raise error
+
+        patched.setattr(Link, "send", send)
 
     def act(
         self, party: Party, epoch: int, watch: Callable[[int, Any], None] = lambda *_: None
     ) -> None:
         folder = self.folder / party.value
-        with Journal(folder, SESSION, epoch, lambda _: None) as journal:
-            conversation = self.conversation(party, epoch, journal)
+        link = self._link(party)
+        with Journal(folder, SESSION, epoch, lambda _: None) as journal, closing(link):
+            conversation = self.conversation(party, epoch, journal, link)
             conversation.open()
             run = EpochRun(
                 folder=folder,
@@ -89,6 +108,7 @@ class Duet:
                 learner=self.owner if party is Party.NODE else self.provider,
                 snapshot_steps=self.draft.plan.snapshot_steps,
                 watch=watch,
+                is_last=epoch == self.draft.plan.training.epochs,
             )
             found = run.run(conversation)
             if party is Party.NODE:
@@ -96,7 +116,7 @@ class Duet:
             self.leaves[party] = journal.leaves()
             self.root = conversation.history.tree().root
 
-    def conversation(self, party: Party, epoch: int, journal: Journal) -> Conversation:
+    def conversation(self, party: Party, epoch: int, journal: Journal, link: Link) -> Conversation:
         other = Party.NODE if party is Party.PROVIDER else Party.PROVIDER
         return Conversation(
             EpochStart(SESSION, epoch, self.root if epoch > 1 else SESSION),
@@ -105,16 +125,18 @@ class Duet:
             peer=Peer(other, _WHO[other], partial(split_keys.verify, self.keys[other].key)),
             sign=self.keys[party].sign,
             journal=journal,
-            link=self._link(party),
+            link=link,
             is_recorded=lambda: False,
             samples=self.owner.samples if party is Party.NODE else (0, 0),
         )
 
     def _link(self, party: Party) -> Link:
         dial = self._accept if party is Party.PROVIDER else self._connect
-        return Link(
-            dial, deadline_seconds=_DEADLINE_SECONDS, check=lambda: None, say=lambda _: None
-        )
+        return Link(dial, deadline_seconds=_DEADLINE_SECONDS, check=self._check, say=lambda _: None)
+
+    def _check(self) -> None:
+        if self._is_over:
+            raise _OverError
 
     def _accept(self, seconds: float) -> Any:
         return self.server.accept(1, seconds)
