@@ -1,8 +1,8 @@
 """The rules of split learning's stateful test: what everybody may do next, at telling moments."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -55,6 +55,23 @@ SITUATIONS = frozenset(
 )
 
 
+F = TypeVar("F", bound=Callable[..., None])
+STEPS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
+
+# What parties do is drawn twice as often as what the owner does.
+PARTIES_STEPS = ["announce", "record", "record_alone", "hand_on"]
+
+
+def step(**values: st.SearchStrategy[Any]) -> Callable[[F], F]:
+    """Make a method a step: what is drawn for it."""
+
+    def register(method: F) -> F:
+        STEPS[method.__name__] = st.fixed_dictionaries(values)
+        return method
+
+    return register
+
+
 class SplitMachine(RuleBasedStateMachine):
     """Whatever owner, provider, nodes and strangers do, in any order.
 
@@ -63,8 +80,13 @@ class SplitMachine(RuleBasedStateMachine):
 
     reached: ClassVar[Counter[str]] = Counter()
 
-    @initialize(epochs=st.sampled_from([2, 3, 30]), nodes=st.integers(0, 3), here=st.booleans())
-    def create(self, epochs: int, nodes: int, here: bool) -> None:
+    @initialize(
+        epochs=st.sampled_from([2, 3, 30]),
+        nodes=st.sampled_from([2, 3, 1, 0]),
+        here=st.booleans(),
+        played=st.sampled_from([2, 1, 0]),
+    )
+    def create(self, epochs: int, nodes: int, here: bool, played: int) -> None:
         self.twin = SplitTwin(epochs=epochs, deadlineSeconds=20)
         self.accounts: dict[int, set[str]] = {}
         self.providers = {PROVIDER}
@@ -72,6 +94,8 @@ class SplitMachine(RuleBasedStateMachine):
             self.register(OWNER, node, address(f"node {node}"))
         for node in range(nodes + 1) if here else ():
             self.announce(node, None, 1, 0, 0)
+        for _ in range(played):
+            self.record(1, 0, None, None, "a")
 
     @property
     def model(self) -> SplitReference:
@@ -100,13 +124,23 @@ class SplitMachine(RuleBasedStateMachine):
         role = signs or BY_ADDRESS.get(self.account(node), "spare provider")
         return self.twin.sign(role, record(*values))
 
+    # One rule for all steps: Hypothesis leaves half of the rules out of each run.
+    @rule(data=st.data())
+    def move(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from([*STEPS, *PARTIES_STEPS]), label="step")
+        getattr(self, name)(**data.draw(STEPS[name], label="with"))
+
     @invariant()
     def both_hold_the_same(self) -> None:
         self.twin.compare()
 
+    def teardown(self) -> None:
+        if hasattr(self, "twin"):
+            self.twin.compare_timeline()
+
     # The owner.
 
-    @rule(
+    @step(
         sender=mostly(OWNER, STRANGER),
         node=st.sampled_from([1, 2, 3, 3, 0]),
         account=st.sampled_from([*map(address, ROLES), NOBODY]),
@@ -119,7 +153,7 @@ class SplitMachine(RuleBasedStateMachine):
             self.saw(*(["a node registered again under another account"] if another else []))
             self.accounts[node] = before | {account}
 
-    @rule(
+    @step(
         sender=mostly(OWNER, PROVIDER), node=st.sampled_from([1, 2, 3, 3, 3, 0]), soon=mostly(0, 1)
     )
     def remove(self, sender: str, node: int, soon: int) -> None:
@@ -129,7 +163,7 @@ class SplitMachine(RuleBasedStateMachine):
             if not soon:
                 self.register(OWNER, node, address(f"node {node + 2 * (node < 3)}"))
 
-    @rule(
+    @step(
         sender=mostly(OWNER, PROVIDER),
         account=st.sampled_from([*map(address, ROLES[:2]), address("node 1"), NOBODY]),
     )
@@ -141,7 +175,7 @@ class SplitMachine(RuleBasedStateMachine):
 
     # The parties.
 
-    @rule(
+    @step(
         node=st.sampled_from([0, 1, 2, 3]),
         sender=mostly(None, STRANGER, PROVIDER, address("node 1")),
         ahead=mostly(5, 0, 1),
@@ -157,7 +191,7 @@ class SplitMachine(RuleBasedStateMachine):
             who = "a node announced" if node else "the provider announced"
             self.saw(who + (" again" if again else ""))
 
-    @rule(
+    @step(
         node=NODES,
         ahead=mostly(0, -1, 1),
         node_signs=mostly(None, *ROLES),
@@ -193,7 +227,7 @@ class SplitMachine(RuleBasedStateMachine):
         if len(self.accounts[node]) > 1 or len(self.providers) > 1:
             yield "an epoch recorded after a key changed"
 
-    @rule(
+    @step(
         node=NODES,
         side=st.sampled_from(Side),
         sender=mostly(None, *map(address, ROLES)),
@@ -227,10 +261,17 @@ class SplitMachine(RuleBasedStateMachine):
         if kind == "one-sided" and self.twin.now == self.model.deadline(node):
             yield "one-sided at the deadline to the second"
 
-    @rule(
-        from_node=NODES, to_node=NODES, back=st.sampled_from([0, 0, 1, -1]), own=mostly(True, False)
+    @step(
+        place=st.integers(0, 5),
+        to_node=st.sampled_from([None, None, None, 1, 2, 3]),
+        back=st.sampled_from([0, 1, 1, -1]),
+        own=mostly(True, False),
     )
-    def hand_on(self, from_node: int, to_node: int, back: int, own: bool) -> None:
+    def hand_on(self, place: int, to_node: int | None, back: int, own: bool) -> None:
+        known = [node for node, log in self.model.logs.items() if log.recorded] or [1]
+        from_node = known[place % len(known)]
+        others = [node for node in self.model.nodes if node != from_node] or [from_node]
+        to_node = to_node or others[place % len(others)]
         epochs = len(self.model.log(from_node).recorded)
         epoch = max(0, epochs - back)
         by = self.account(from_node) if own else PROVIDER
@@ -238,6 +279,6 @@ class SplitMachine(RuleBasedStateMachine):
             what = "the last record" if epoch == epochs else "an earlier one"
             self.saw(f"handed on after {what}")
 
-    @rule(seconds=st.sampled_from([1, 10, 19, 20]))
+    @step(seconds=st.sampled_from([1, 10, 19, 20]))
     def wait(self, seconds: int) -> None:
         self.twin.now += seconds
