@@ -11,7 +11,6 @@ from fl_node.plan import Plan
 
 FORMAT_VERSION = 1
 KIND = "split"
-SCHEDULES = ("turns", "parallel")
 _DIGEST_LETTERS = 64
 _MOST_IN_FLIGHT = 16
 _MOST_SECONDS = 30 * 86_400
@@ -73,7 +72,6 @@ class SplitPlan:
     :ivar crossing: shape of one sample of each tensor that crosses the cut
     :ivar features: shape of one sample of each tensor that comes back to the tail; none in vanilla
     :ivar output: shape of one sample of the whole model's output
-    :ivar schedule: several data owners train in turns, or in parallel (SplitFed)
     :ivar in_flight: batches under way at once; all but one are that much stale
     :ivar wire: the codec of what crosses
     :ivar wire_parameters: exact decimals as text
@@ -91,7 +89,6 @@ class SplitPlan:
     seed_count: int = 0
     tail: OwnPart | None = None
     features: tuple[tuple[int, ...], ...] = ()
-    schedule: str = "turns"
     in_flight: int = 1
     wire: str = "float32"
     wire_parameters: Mapping[str, str] = field(default_factory=dict)
@@ -211,7 +208,6 @@ def _rules(plan: SplitPlan) -> list[tuple[str, bool, str]]:
         ("seed_count", _is_whole(plan.seed_count, 0, _MOST_SEEDS), "a whole number from 0 up"),
         ("lower", _has_seeds(plan.lower, plan), "a part with seeds below 'seed_count'"),
         ("tail", _has_seeds(plan.tail, plan), "a part with seeds below 'seed_count'"),
-        ("schedule", plan.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
         ("in_flight", _is_whole(plan.in_flight, 1, _MOST_IN_FLIGHT), f"1 to {_MOST_IN_FLIGHT}"),
         ("wire", isinstance(plan.wire, str) and bool(plan.wire), "a codec's name"),
         ("wire_parameters", _are_decimals(plan.wire_parameters), "exact decimals as text"),

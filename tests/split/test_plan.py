@@ -61,7 +61,6 @@ def test_the_two_kinds_of_plans_are_told_apart():
         ("seed_count", -1),
         ("lower", OwnPart({}, (1,))),
         ("tail", OwnPart({}, (1,), {})),
-        ("schedule", "at once"),
         ("in_flight", 0),
         ("in_flight", 17),
         ("in_flight", True),
