@@ -47,6 +47,7 @@ class Duet:
     test: Any = None
     measured: dict[int, Mapping[str, float]] = field(default_factory=dict)
     leaves: dict[Party, list[bytes]] = field(default_factory=dict)
+    session: bytes = SESSION
     root: bytes = SESSION
 
     def __post_init__(self) -> None:
@@ -98,7 +99,7 @@ class Duet:
     ) -> None:
         folder = self.folder / party.value
         link = self._link(party)
-        with Journal(folder, SESSION, epoch, lambda _: None) as journal, closing(link):
+        with Journal(folder, self.session, epoch, lambda _: None) as journal, closing(link):
             conversation = self.conversation(party, epoch, journal, link)
             conversation.open()
             run = EpochRun(
@@ -119,7 +120,7 @@ class Duet:
     def conversation(self, party: Party, epoch: int, journal: Journal, link: Link) -> Conversation:
         other = Party.NODE if party is Party.PROVIDER else Party.PROVIDER
         return Conversation(
-            EpochStart(SESSION, epoch, self.root if epoch > 1 else SESSION),
+            EpochStart(self.session, epoch, self.root if epoch > 1 else self.session),
             self.boundaries,
             party=party,
             peer=Peer(other, _WHO[other], partial(split_keys.verify, self.keys[other].key)),
