@@ -168,6 +168,10 @@ class SignatureError(SplitError):
     """A record that cannot be signed, or a signature that nobody can have given."""
 
 
+class HijackError(SplitError):
+    """Gradients that train the lower part for something else than the task, as far as one sees."""
+
+
 class StoppedError(FlnodeError):
     """A signal asked the process to end.
 

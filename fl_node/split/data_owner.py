@@ -16,10 +16,12 @@ from fl_node.split.conversation import Conversation
 from fl_node.split.crossing import Crossing
 from fl_node.split.draft import own_parts, parted
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
+from fl_node.split.leakage.alarm import Guard
 from fl_node.split.node_step import NodeStep
 from fl_node.split.phase import Phase
 from fl_node.split.plan import SplitPlan
 from fl_node.split.refusal import Origin
+from fl_node.split.samples import Rows
 from fl_node.split.schedule import Place
 from fl_node.split.snapshots import Snapshots
 from fl_node.split.tailed_step import TailedStep
@@ -47,15 +49,17 @@ class DataOwner(Learner):
         test: Dataset | None,
         *,
         threads: int | None = None,
+        guard: Guard | None = None,
     ) -> None:
         """Build the parts and put the data into memory.
 
         :param initial: the weights file that the plan names
+        :param guard: looks at gradients before they are used
         :param threads: see :func:`~fl_node.training.backend.start_backend`
         :raises ModelError: for parts that cannot be trained
         :raises DataError: for data that do not fit them
         """
-        self._plan, self._node, self._initial = plan, node, initial
+        self._plan, self._node, self._initial, self._guard = plan, node, initial, guard
         self._boundaries = Boundaries.of_plan(plan)
         self._step = _steps(plan, threads)
         self._data = self._step.samples(data)
@@ -101,7 +105,8 @@ class DataOwner(Learner):
 
         def one(step: int) -> None:
             rows = order[conversation.batches.span(step)]
-            exchange = _Exchange(self._boundaries, conversation, self._key(turn.epoch, step), step)
+            key, check = self._key(turn.epoch, step), self._check(step, rows)
+            exchange = _Exchange(self._boundaries, conversation, key, step, check)
             if isinstance(self._step, TailedStep):
                 known = self._step.score.result() if step > 1 else {}
                 self._step.step(self._data, rows, exchange.features(known), exchange.gradients)
@@ -132,6 +137,13 @@ class DataOwner(Learner):
         with Origin(conversation.peer, conversation.history.epoch, step).answers():
             return self._boundaries.outputs.decode(found.tensors, len(cut[0]))[0]
 
+    def _check(self, step: int, rows: Rows) -> Callable[[Arrays], None]:
+        guard = self._guard
+        if guard is None:
+            return lambda _: None
+        targets = self._data.targets.numpy()[rows]
+        return lambda gradients: guard.check(step, gradients, targets)
+
     def _key(self, epoch: int, step: int) -> int:
         return key_of("wire", self._plan.training.seed, self._node, epoch, step)
 
@@ -143,10 +155,15 @@ class _Exchange:
     """One step's exchange, from tensors to messages and back."""
 
     def __init__(
-        self, boundaries: Boundaries, conversation: Conversation, key: int, step: int
+        self,
+        boundaries: Boundaries,
+        conversation: Conversation,
+        key: int,
+        step: int,
+        check: Callable[[Arrays], None],
     ) -> None:
         self._boundaries, self._conversation = boundaries, conversation
-        self._key, self._step = key, step
+        self._key, self._step, self._check = key, step, check
         self._rows = conversation.batches.rows(step)
         self._cut_kept: tuple[Kept, ...] = ()
         self._features_kept: tuple[Kept, ...] = ()
@@ -181,8 +198,11 @@ class _Exchange:
     def _heard_gradients(self) -> Arrays:
         found = self._hear(Phase.GRADIENTS)
         self.heard = measured(found)
+        rows, kept = self._rows, self._cut_kept
         with self._origin.answers():
-            return self._boundaries.cut.decode_gradients(found.tensors, self._rows, self._cut_kept)
+            gradients = self._boundaries.cut.decode_gradients(found.tensors, rows, kept)
+        self._check(gradients)
+        return gradients
 
     def _say(self, phase: Phase, body: bytes) -> None:
         self._conversation.say(Place(self._step, phase), body)
