@@ -103,7 +103,7 @@ class Duet:
             conversation = self.conversation(party, epoch, journal, link)
             conversation.open()
             run = EpochRun(
-                folder=folder,
+                folder=folder / self.session.hex(),
                 turn=Turn(epoch, 1),
                 journal=journal,
                 learner=self.owner if party is Party.NODE else self.provider,
