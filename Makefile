@@ -81,7 +81,7 @@ format: $(ENVIRONMENT)  ## Bring the sources into their form
 bench: $(ENVIRONMENT)  ## Every benchmark, one line of JSON a figure
 	@for file in $(filter-out benchmarks/paper.py benchmarks/network_paper.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
 
-contracts: $(ENVIRONMENT) $(COMPILER)  ## Compile Federation.sol into contracts/artifacts
+contracts: $(ENVIRONMENT) $(COMPILER)  ## Compile the contracts into contracts/artifacts
 	$(BIN)/python scripts/compile_contract.py
 
 docs: $(ENVIRONMENT)  ## Write docs/cli.md from the commands' help, the attacks from their tests
