@@ -21,7 +21,6 @@ from fl_node.split.node_step import NodeStep
 from fl_node.split.phase import Phase
 from fl_node.split.plan import SplitPlan
 from fl_node.split.refusal import Origin
-from fl_node.split.samples import Rows
 from fl_node.split.schedule import Place
 from fl_node.split.snapshots import Snapshots
 from fl_node.split.tailed_step import TailedStep
@@ -100,12 +99,13 @@ class DataOwner(Learner):
         order = permutation(
             len(self._data), key_of("shuffle", *self._purpose(self._node), turn.epoch)
         )
+        targets = self._data.targets.numpy()
         if after == 0:
             self._step.score.reset()
 
         def one(step: int) -> None:
             rows = order[conversation.batches.span(step)]
-            key, check = self._key(turn.epoch, step), self._check(step, rows)
+            key, check = self._key(turn.epoch, step), self._check(step, targets[rows])
             exchange = _Exchange(self._boundaries, conversation, key, step, check)
             if isinstance(self._step, TailedStep):
                 known = self._step.score.result() if step > 1 else {}
@@ -137,11 +137,10 @@ class DataOwner(Learner):
         with Origin(conversation.peer, conversation.history.epoch, step).answers():
             return self._boundaries.outputs.decode(found.tensors, len(cut[0]))[0]
 
-    def _check(self, step: int, rows: Rows) -> Callable[[Arrays], None]:
+    def _check(self, step: int, targets: NDArray[Any]) -> Callable[[Arrays], None]:
         guard = self._guard
         if guard is None:
             return lambda _: None
-        targets = self._data.targets.numpy()[rows]
         return lambda gradients: guard.check(step, gradients, targets)
 
     def _key(self, epoch: int, step: int) -> int:

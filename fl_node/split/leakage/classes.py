@@ -19,9 +19,9 @@ def classes_of(targets: NDArray[Any]) -> Classes:
     rows = np.asarray(targets)
     rows = rows[:, 0] if rows.ndim == _BINARY and rows.shape[1] == 1 else rows
     if rows.ndim == 1 and np.array_equal(rows, np.floor(rows)):
-        return rows.astype(np.int64)
+        return np.asarray(rows, np.int64)
     if rows.ndim == _BINARY and np.array_equal(rows, _one_hot(rows)):
-        return rows.argmax(axis=1).astype(np.int64)
+        return np.asarray(rows.argmax(axis=1), np.int64)
     raise SplitError(
         f"targets of shape {list(np.shape(targets))} are no classes: only labels that are class "
         "numbers or one-hot rows can be looked for in gradients"
@@ -29,4 +29,4 @@ def classes_of(targets: NDArray[Any]) -> Classes:
 
 
 def _one_hot(rows: NDArray[Any]) -> NDArray[Any]:
-    return np.eye(rows.shape[1], dtype=rows.dtype)[rows.argmax(axis=1)]
+    return np.asarray(np.eye(rows.shape[1])[rows.argmax(axis=1)])

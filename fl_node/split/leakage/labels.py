@@ -49,7 +49,7 @@ def label_leakage(
     rows = np.concatenate(flat, axis=1)
     found, counts = np.unique(classes, return_counts=True)
     told = found[counts >= _LEAST_OF_CLASS]
-    if len(found) < 2 or not len(told):  # noqa: PLR2004 - a class and the rest
+    if len(found) < 2 or not len(told):
         raise SplitError(
             f"labels in {len(classes)} gradients were looked for: there must be two classes, and "
             "two samples of one; take more samples"

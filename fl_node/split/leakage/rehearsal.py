@@ -1,6 +1,6 @@
 """Honest training, rehearsed by the data owner alone on a small share of its own data.
 
-Erdoğan, Tekşen, Çeliktenyıldız, Küpçü, Çiçek 2024, "SplitOut: Out-of-the-box training-hijacking
+Erdoğan et al. 2024, "SplitOut: Out-of-the-box training-hijacking
 detection in split learning via outlier detection", section 4.1. There the owner knows the
 provider's layers; here it does not, so a small head of its own stands in.
 """

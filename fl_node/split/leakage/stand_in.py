@@ -1,4 +1,4 @@
-"""A small model of the data owner's own in the place of the provider's part, which it never sees."""
+"""A small model in the place of the provider's part, which the data owner never sees."""
 
 from collections.abc import Sequence
 from math import prod
