@@ -239,7 +239,8 @@ def _are_shapes(value: tuple[tuple[int, ...], ...]) -> bool:
 
 
 def _has_seeds(part: OwnPart | None, plan: SplitPlan) -> bool:
-    return part is None or all(0 <= seed < plan.seed_count for seed in part.seeds)
+    seeds = () if part is None else part.seeds
+    return all(_is_whole(plan.seed_count, seed + 1, _MOST_SEEDS) for seed in seeds)
 
 
 def _is_decimal(value: object) -> bool:

@@ -1,5 +1,8 @@
 """Valid files to begin with: the vectors, and what the product's encoders write."""
 
+import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tests.fuzz.targets import CORPUS
@@ -70,8 +73,6 @@ def settings() -> None:
 
 def chain() -> None:
     """Write a small federation as a bundle, and its parts."""
-    import tempfile
-
     from fl_node.bundle.archive import unpack
     from fl_node.bundle.bodies import read_body
     from fl_node.bundle.headers import HeaderCoder
@@ -129,8 +130,6 @@ def chain() -> None:
 
 def rpc() -> None:
     """Write the recorded answers to each act."""
-    import json
-
     from tests.fuzz.answers import ACTS, RECORDED
 
     record = json.loads(RECORDED.read_text())
@@ -196,6 +195,55 @@ def backup() -> None:
     write("backup", "anew", b"\1" + said + b"".join(files[name] for name in sorted(files)))
 
 
+def split() -> None:
+    """Write what a party sends, of each kind."""
+    import numpy as np
+
+    from fl_node.cid import Cid
+    from fl_node.split.closing import Claim
+    from fl_node.split.codecs.codec import Direction
+    from fl_node.split.frames import write_frame
+    from fl_node.split.keys import SessionKeys
+    from fl_node.split.link import Greeting, _encoded
+    from fl_node.split.message import Message
+    from fl_node.split.message_log import MessageLog
+    from fl_node.split.phase import Phase
+    from fl_node.split.record import Record, SignedRecord, body_digest
+    from tests.fuzz.split_learning import CODECS, EPOCH, READERS, ROWS, SESSION, wire
+    from tests.split.test_plan import PLAN, TAIL
+
+    def part(kind: str, name: str, content: bytes) -> None:
+        write("split", f"{kind}-{name}", bytes([list(READERS).index(kind)]) + content)
+
+    keys = SessionKeys.create("seed", 1)
+    part("plan", "vanilla", PLAN.encode())
+    part("plan", "u-shaped", replace(PLAN, tail=TAIL, features=((4,),)).encode())
+    part("certificate", "whole", keys.certificate)
+    part("greeting", "whole", _encoded(Greeting(SESSION, EPOCH, 3, (60, 10))))
+    claim = Claim(2, 4, bytes(32), Cid(bytes(32)), bytes(32))
+    part("claim", "whole", json.dumps(claim.word()).encode())
+    leaves = []
+    with tempfile.TemporaryDirectory() as folder:
+        log = MessageLog(Path(folder) / "messages", SESSION, EPOCH).load(lambda _: None)
+        for step in (1, 2):
+            body = write_frame({"cut/0/values": np.ones((ROWS, 3), np.float32)}, {"loss": 0.5})
+            record = Record(SESSION, EPOCH, step, Phase.ACTIVATIONS, body_digest(body), bytes(32))
+            message = Message(SignedRecord.sign(record, keys.sign), body)
+            log.append(message)
+            leaves.append(message.signed.encode())
+        part("message", "whole", b"".join(message.pieces()))
+        part("records", "whole", b"".join(leaves))
+        log.close()
+        part("journal", "whole", (Path(folder) / "messages").read_bytes()[:4096])
+    tensor = np.linspace(-1, 1, ROWS * 12, dtype=np.float32).reshape(ROWS, 3, 4)
+    for codec in CODECS:
+        crossing = wire(codec)
+        arrays, kept = crossing.encode([tensor], key=None)
+        part(f"{codec}-{Direction.FORWARD.value}", "whole", write_frame(arrays, {"loss": 0.5}))
+        back = crossing.encode_gradients([tensor], kept)
+        part(f"{codec}-{Direction.BACKWARD.value}", "whole", write_frame(back, {"loss": None}))
+
+
 if __name__ == "__main__":
     documents()
     settings()
@@ -203,3 +251,4 @@ if __name__ == "__main__":
     rpc()
     kubo()
     backup()
+    split()

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.fuzz import answers, backups, bundles, documents, evidence, folders, kubo_answers
+from tests.fuzz import (
+    answers,
+    backups,
+    bundles,
+    documents,
+    evidence,
+    folders,
+    kubo_answers,
+    split_learning,
+)
 from tests.fuzz.outcome import Target
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -19,5 +28,6 @@ TARGETS: Mapping[str, Target] = {
     "report": documents.report,
     "rpc": answers.rpc,
     "settings": folders.settings,
+    "split": split_learning.split,
     "weights": documents.weights,
 }
