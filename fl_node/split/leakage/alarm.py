@@ -26,8 +26,9 @@ from fl_node.weights import Weights
 
 OFF, WARN, STOP = MODES = ("off", "warn", "stop")
 _WINDOW = 10
-_MOST_FACTOR = 1.5
-_RESOLUTION = 0.02
+_NEIGHBOURS = 4  # one in so many of the rehearsed batches
+_RESOLUTION = 0.1  # of traits, which deeper layers above the cut shift about as far
+_MOST_FACTOR = 3.0
 
 
 class Alarm:
@@ -40,7 +41,8 @@ class Alarm:
         :param window: the last so many batches vote
         :raises SplitError: for too few rows
         """
-        self._honest = LocalOutliers.of_points(honest, len(honest) - 1, _RESOLUTION)
+        neighbours = max(1, len(honest) // _NEIGHBOURS)
+        self._honest = LocalOutliers.of_points(honest, neighbours, _RESOLUTION)
         self._verdicts: deque[bool] = deque(maxlen=window)
         self._raised = False
 
@@ -66,10 +68,10 @@ class Alarm:
         usual = np.median(self._honest.points, axis=0)
         return (
             f"step {step}: the gradients of {outliers} of the last {len(self._verdicts)} batches "
-            f"are not like those of training for the labels: samples of one class are closer in "
-            f"{found[0]:.0%} of pairs ({usual[0]:.0%} expected), mean cosine {found[1]:.2f} "
-            f"({usual[1]:.2f} expected); the provider may be training the lower part to give the "
-            "data away: stop, and ask it what it trains"
+            "are not like those of training for the labels: mean cosine between classes "
+            f"{found[1]:.2f} ({usual[1]:.2f} expected), samples of one class closer in "
+            f"{found[0]:.0%} of comparisons ({usual[0]:.0%} expected); the provider may train the "
+            "lower part to give the data away: stop, and ask it what it trains"
         )
 
 

@@ -2,7 +2,7 @@
 
 Erdoğan et al. 2024, "SplitOut: Out-of-the-box training-hijacking
 detection in split learning via outlier detection", section 4.1. There the owner knows the
-provider's layers; here it does not, so a small head of its own stands in.
+provider's layers; here it does not, so two small heads of its own stand in, one after the other.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,11 @@ _LEAST_SAMPLES = 128
 _BATCH = 32
 _STEPS = 40
 _RATE = 0.001
-_ADAM = {"class_name": "Adam", "config": {"learning_rate": _RATE}}
+_ADAM = {
+    "module": "keras.optimizers",
+    "class_name": "Adam",
+    "config": {"learning_rate": _RATE},
+}
 _MOST_SEED = 2**31
 
 
@@ -46,13 +50,16 @@ def rehearse(
     The same for the same plan, node, weights and data. Nothing of the session is touched.
 
     :param initial: the weights file that the plan names
+    :param steps: of both heads together
     :returns: one row a step, see :func:`fl_node.split.leakage.traits.traits`
     :raises SplitError: for targets that are no classes, or too few of them to compare
     :raises DataError: for data that do not fit the lower part
     """
     key = key_of("rehearsal", plan.training.seed, node)
-    stage = _Stage.of_plan(plan, initial, _share(data, key), key, threads)
-    found = [stage.step(rows) for rows in _batches(len(stage.classes), steps, key)]
+    share, found = _share(data, key), []
+    for rough in (False, True):
+        stage = _Stage.of_plan(plan, initial, share, key, rough=rough, threads=threads)
+        found += [stage.step(rows) for rows in _batches(share.samples, steps // 2, key)]
     known = [each for each in found if each is not None]
     if len(known) < steps // 2:
         raise SplitError(
@@ -87,7 +94,14 @@ class _Stage:
 
     @classmethod
     def of_plan(
-        cls, plan: SplitPlan, initial: Weights, data: Dataset, key: int, threads: int | None
+        cls,
+        plan: SplitPlan,
+        initial: Weights,
+        data: Dataset,
+        key: int,
+        *,
+        rough: bool,
+        threads: int | None,
     ) -> "_Stage":
         lower = own_parts(plan)[0]
         party = Party(replace(plan.training, optimizer=_ADAM), [lower], threads=threads)
@@ -96,7 +110,7 @@ class _Stage:
         inputs, targets = feed_of(party.models[0], plan.output, plan.training.loss).arrays(data)
         _, classes = np.unique(classes_of(targets), return_inverse=True)
         count = int(classes.max()) + 1
-        stand_in = head(plan.crossing, count, seed=key % _MOST_SEED)
+        stand_in = head(plan.crossing, count, rough=rough, seed=key % _MOST_SEED)
         return cls(inputs, classes, _graph(party, stand_in, len(plan.crossing)))
 
     def step(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:

@@ -7,18 +7,24 @@ from typing import Any
 Shape = tuple[int, ...]
 _WIDTH = 64
 _DROPPED = 0.5
+_ROUGH_DEPTH = 2
 
 
-def head(crossing: Sequence[Shape], classes: int, *, seed: int) -> Any:
+def head(crossing: Sequence[Shape], classes: int, *, rough: bool, seed: int) -> Any:
     """Build what tells classes apart from what crosses; gives logits.
 
-    Dropout spreads the gradients about as far as deeper parts do.
+    :param rough: with more layers that mix samples or drop features, as deep parts have; they
+        hide the classes in the gradients
     """
     import keras
 
     inputs, hidden = _begun(crossing, seed)
-    dropped = keras.layers.Dropout(_DROPPED, seed=seed, name="stand_in_drop")(hidden)
-    return keras.Model(inputs, _dense(classes, seed + 1, "stand_in_class")(dropped))
+    for depth in range(_ROUGH_DEPTH if rough else 0):
+        dropped = keras.layers.Dropout(_DROPPED, seed=seed + depth)(hidden)
+        mixed = keras.layers.BatchNormalization()(_dense(_WIDTH, seed + 2 + depth)(dropped))
+        hidden = keras.layers.ReLU()(mixed)
+    last = keras.layers.Dropout(_DROPPED, seed=seed + _ROUGH_DEPTH)(hidden)
+    return keras.Model(inputs, _dense(classes, seed + 1)(last))
 
 
 def middle(crossing: Sequence[Shape], features: Sequence[Shape], *, seed: int) -> Any:
@@ -27,9 +33,7 @@ def middle(crossing: Sequence[Shape], features: Sequence[Shape], *, seed: int) -
 
     inputs, hidden = _begun(crossing, seed)
     outputs = [
-        keras.layers.Reshape(shape, name=f"stand_in_features_{i}")(
-            _dense(prod(shape), seed + 1 + i, f"stand_in_flat_{i}")(hidden)
-        )
+        keras.layers.Reshape(shape)(_dense(prod(shape), seed + 1 + i)(hidden))
         for i, shape in enumerate(features)
     ]
     return keras.Model(inputs, outputs)
@@ -38,15 +42,14 @@ def middle(crossing: Sequence[Shape], features: Sequence[Shape], *, seed: int) -
 def _begun(crossing: Sequence[Shape], seed: int) -> tuple[list[Any], Any]:
     import keras
 
-    inputs = [keras.Input(shape, name=f"stand_in_cut_{i}") for i, shape in enumerate(crossing)]
-    flat = [keras.layers.Flatten(name=f"stand_in_rows_{i}")(x) for i, x in enumerate(inputs)]
-    joined = flat[0] if len(flat) == 1 else keras.layers.Concatenate(name="stand_in_all")(flat)
-    hidden = _dense(_WIDTH, seed, "stand_in_hidden")(joined)
-    return inputs, keras.layers.ReLU(name="stand_in_relu")(hidden)
+    inputs = [keras.Input(shape) for shape in crossing]
+    flat = [keras.layers.Flatten()(each) for each in inputs]
+    joined = flat[0] if len(flat) == 1 else keras.layers.Concatenate()(flat)
+    return inputs, keras.layers.ReLU()(_dense(_WIDTH, seed)(joined))
 
 
-def _dense(width: int, seed: int, name: str) -> Any:
+def _dense(width: int, seed: int) -> Any:
     import keras
 
     start = keras.initializers.GlorotUniform(seed=seed)
-    return keras.layers.Dense(width, kernel_initializer=start, name=name)
+    return keras.layers.Dense(width, kernel_initializer=start)

@@ -19,12 +19,13 @@ _LEAST_ROWS = 3
 
 
 def traits(gradients: Sequence[NDArray[Any]], classes: Classes) -> NDArray[np.float64] | None:
-    """Tell how like each other gradients of one class are, and how like each other all are.
+    """Tell how like each other gradients of one class are, and of different classes.
 
     :param gradients: of each tensor that crosses, float32, one sample a row
     :returns: how probable it is that two samples of one class are closer than two of different
-        ones (1: always, 0.5: classes do not count), and the mean cosine of two samples; None for
-        a batch that cannot tell, such as one with a single class
+        ones (1: always, 0.5: classes do not count), and the mean cosine of two samples of
+        different classes, 0 where they point apart; None for a batch that cannot tell, such as
+        one with a single class
     """
     rows, known = _directions([each[:_MOST_ROWS] for each in gradients])
     classes = classes[:_MOST_ROWS][known]
@@ -35,7 +36,9 @@ def traits(gradients: Sequence[NDArray[Any]], classes: Classes) -> NDArray[np.fl
     if alike.all() or not alike.any():
         return None
     cosines = (rows @ rows.T)[pairs]
-    return np.array([area_under_curve(cosines, alike), cosines.mean()], np.float64)
+    return np.array(
+        [area_under_curve(cosines, alike), max(0.0, cosines[~alike].mean())], np.float64
+    )
 
 
 def _directions(gradients: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
