@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from fl_node.chain.session_timeline import RecordedEpoch
@@ -30,7 +31,7 @@ from fl_node.split.refusal import UnfitError
 from fl_node.split.schedule import Place
 from fl_node.split.snapshots import checkpoint_digest, checkpoint_salt
 from fl_node.training.steps import EVALUATION_BATCH
-from fl_node.weights import Weights
+from fl_node.weights import TensorSpec, Weights
 
 _SCORE = "score/"
 _MESSAGES, _RECORDS = "messages", "records"
@@ -88,7 +89,7 @@ def audit_kept(
 
 
 def audit_checkpoint(
-    owner: Owner, recorded: RecordedEpoch, chain: ChainAudit
+    owner: Owner, recorded: RecordedEpoch, audited: ChainAudit
 ) -> tuple[Verdict, list[Finding]]:
     """Hold the state after an epoch against the salted digest that both signed."""
     record, path = recorded.record, owner.checkpoint(recorded.record.epoch)
@@ -106,7 +107,7 @@ def audit_checkpoint(
     found = checkpoint_digest(salt, [_content(path)])
     if found == wanted:
         return verdict(REPRODUCED, "its salted digest is the one that both signed"), []
-    if owner.keys.key != _newest_key(owner, recorded, chain):
+    if owner.keys.key != _newest_key(owner, recorded, audited):
         return verdict(UNVERIFIABLE, "its salt takes the keys of then, these are others"), []
     detail = f"{path} has the salted digest {found.hex()}, signed is {wanted.hex()}"
     wrong = owner.finding(record.epoch, 0, Reason.WRONG_CHECKPOINT, detail)
@@ -257,17 +258,14 @@ def _rows(boundaries: Boundaries, messages: KeptMessages, step: int, most: int) 
     for place in messages.places:
         if place.step == step:
             found = _specs(messages.message(place))
-            fitting = (
-                rows
-                for rows in range(most, 0, -1)
-                if boundaries.spec(place.phase, rows).tensors == found
-            )
-            if (rows := next(fitting, None)) is not None:
-                return rows
+            likely = {spec.shape[0] for spec in found.values() if spec.shape}
+            for rows in chain(sorted(likely & set(range(1, most + 1))), range(most, 0, -1)):
+                if boundaries.spec(place.phase, rows).tensors == found:
+                    return rows
     return most
 
 
-def _specs(message: Message) -> Mapping[str, object]:
+def _specs(message: Message) -> Mapping[str, TensorSpec]:
     if body_digest(message.body) != message.record.body:
         return {}
     try:
@@ -276,11 +274,11 @@ def _specs(message: Message) -> Mapping[str, object]:
         return {}
 
 
-def _newest_key(owner: Owner, recorded: RecordedEpoch, chain: ChainAudit) -> bytes | None:
+def _newest_key(owner: Owner, recorded: RecordedEpoch, audited: ChainAudit) -> bytes | None:
     """Give the key that the party had announced last when the epoch was recorded."""
     said = [
         each.announcement.key
-        for each in chain.announced(owner.node, owner.party)
+        for each in audited.announced(owner.node, owner.party)
         if each.timestamp <= recorded.timestamp
     ]
     return said[-1] if said else None

@@ -28,9 +28,10 @@ from fl_node.split.refusal import RefusedError
 from fl_node.split.schedule import Place
 from fl_node.weights import Weights
 
-# Measured: see docs/audit.md. A wire that rounds turns a difference in the last place into one of
-# its own steps.
-_TOLERANCES = {"float32": 1e-4, "float16": 2e-3, "int8": 2e-2, "randtopk": 1e-4}
+# Measured with one thread where the parties had two, over 64 steps from a state: 3.1e-4, 8.4e-4,
+# 7.9e-3, 0.15. A wire that rounds makes one of its own steps of a difference in the last place, one
+# that chooses makes another choice.
+_TOLERANCES = {"float32": 0.01, "float16": 0.01, "int8": 0.02, "randtopk": 0.5}
 _BEGUN = Difference(0.0, "")
 _OTHER = Difference(math.inf, "the state before the first step")
 
@@ -139,7 +140,12 @@ class StepsAudit:
         kept = state_of(Weights.read(path))
         if kept.specs != mine.specs:
             raise SplitError(f"the state in {path} is of another part, or another optimizer")
-        self._judge(step, "state", difference(mine.tensors, kept.tensors))
+        found = difference(mine.tensors, kept.tensors)
+        if 0 < self.tolerance < found.relative:
+            why = f"{_described(found, 0)} on a machine of the same kind"
+            self._note(step, "state", UNVERIFIABLE, found, why)
+        else:
+            self._judge(step, "state", found)
 
     def _compared(self, place: Place, found: Difference) -> None:
         self._told.add(place)
@@ -148,14 +154,17 @@ class StepsAudit:
     def _judge(
         self, step: int, what: str, found: Difference, reason: str = Reason.CONTRADICTED
     ) -> None:
-        owner, epoch = self.kept.owner, self.kept.epoch
         holds = found.relative <= self.tolerance
         detail = _described(found, self.tolerance)
-        word = REPRODUCED if holds else CONTRADICTED
-        self.verdicts.append(owner.verdict(epoch, step, what, word, detail, found.relative))
+        self._note(step, what, REPRODUCED if holds else CONTRADICTED, found, detail)
         if not holds and what not in self._blamed:  # what follows from it is no news
             self._blamed.add(what)
+            owner, epoch = self.kept.owner, self.kept.epoch
             self.findings.append(owner.finding(epoch, step, reason, f"{what}: {detail}"))
+
+    def _note(self, step: int, what: str, word: str, found: Difference, detail: str) -> None:
+        owner, epoch = self.kept.owner, self.kept.epoch
+        self.verdicts.append(owner.verdict(epoch, step, what, word, detail, found.relative))
 
     def _give_up(self, run: Run, why: str) -> None:
         owner, schedule = self.kept.owner, self.kept.leaves.schedule

@@ -1,7 +1,6 @@
 """Both parties' epochs with real models, recorded on a chain, as an audit finds them."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from fl_node.split.phase import Party
 from fl_node.split.plan_file import parse_split_file
 from fl_node.split.records import decode_records
 from fl_node.split.schedule import Schedule
+from fl_node.training.backend import start_backend
+from fl_node.training.dataset import Dataset
 from fl_node.training.models import build_model
 from tests.split.audit_scene import Scene
 from tests.split.cut_models import data_for, draft_of
@@ -31,12 +32,11 @@ KEYS = {
 SAMPLES, TESTED = 43, 30
 
 
-def draft(threads: int | None = None, **split: Any) -> SplitDraft:
-    from fl_node.training.backend import start_backend
-
-    start_backend(threads)
+def draft(keys: Mapping[str, Any] | None = None, **split: Any) -> SplitDraft:
+    """Cut a model with statistics and seeds on both sides."""
+    start_backend()
     table = {"cut_after": "drop_low", "snapshot_steps": 2, "retention": "all"} | split
-    return draft_split(parse_split_file(KEYS | {"split": table}, ROOT, {}))
+    return draft_split(parse_split_file({**KEYS, **(keys or {}), "split": table}, ROOT, {}))
 
 
 class Played:
@@ -63,7 +63,12 @@ class Played:
         return audit_split(self.scene.opened(), homes, lambda _: None, **known)
 
     def data_owner(self, node: int) -> DataOwner:
-        return DataOwner(self.draft.plan, node, self.draft.initial, self.data, self.test)
+        """Build the node's parts with its data."""
+        return self.data_owner_with(self.data)(node)
+
+    def data_owner_with(self, data: Dataset) -> Callable[[int], DataOwner]:
+        """Give what builds the node's parts with other data to train on."""
+        return lambda node: DataOwner(self.draft.plan, node, self.draft.initial, data, self.test)
 
     def _played_in(self) -> Path:
         folder = self.scene.folder / "played"
