@@ -1,5 +1,6 @@
 """The end of an epoch: both parties compare roots, and sign one record or find where they part."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -262,4 +263,5 @@ def _pair(value: object) -> tuple[int, int]:
 
 
 def _shown(leaf: bytes) -> str:
-    return leaf.hex()[:_SHOWN_DIGITS] or "none"
+    """Name a leaf; its own first bytes are the session's, alike in all."""
+    return hashlib.sha256(leaf).hexdigest()[:_SHOWN_DIGITS] if leaf else "none"
