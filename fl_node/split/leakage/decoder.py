@@ -21,11 +21,18 @@ def decoder(crossing: Sequence[Shape], target: Shape, *, seed: int) -> Any:
     inputs = [keras.Input(shape, name=f"decoder_cut_{i}") for i, shape in enumerate(crossing)]
     if len(target) != _IMAGE_SIDES:
         hidden = _dense(_flat(inputs), _WIDTH, seed)
-        return keras.Model(inputs, _shaped(_dense(hidden, prod(target), seed + 1, None), target))
+        return keras.Model(
+            alone(inputs), _shaped(_dense(hidden, prod(target), seed + 1, None), target)
+        )
     doublings = _doublings(crossing, target)
     start = tuple(-(-side // 2**doublings) for side in target[:2])
     grid = _padded(inputs[0], start) if _is_image(crossing) else _grown(inputs, start, seed + 2)
-    return keras.Model(inputs, _drawn(grid, target, doublings, seed))
+    return keras.Model(alone(inputs), _drawn(grid, target, doublings, seed))
+
+
+def alone(inputs: Sequence[Any]) -> Any:
+    """Give one tensor by itself, several as a list: as Keras wants to see them again."""
+    return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
 def _is_image(crossing: Sequence[Shape]) -> bool:

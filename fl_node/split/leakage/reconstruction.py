@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl_node.errors import SplitError
-from fl_node.split.leakage.decoder import decoder
+from fl_node.split.leakage.decoder import alone, decoder
 from fl_node.training.draws import key_of, permutation
 
 Arrays = Sequence[NDArray[Any]]
@@ -80,6 +80,8 @@ def reconstruct(
     samples = len(inputs)
     if samples < _LEAST_SAMPLES:
         raise SplitError(f"a decoder needs {_LEAST_SAMPLES} samples or more, found {samples}")
+    if not all(np.isfinite(each).all() for each in (inputs, *activations)):
+        raise SplitError("a decoder needs finite inputs and activations, found NaN or infinity")
     order = permutation(samples, key_of("decoder rows", seed))
     held, rest = order[: samples // _HELD_OUT], order[samples // _HELD_OUT :]
     wanted = np.asarray(inputs, np.float32)
@@ -105,10 +107,7 @@ def _standard(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def _scale(array: NDArray[Any]) -> np.float32:
-    spread = np.float32(array.std(dtype=np.float64))
-    if not np.isfinite(spread):
-        raise SplitError("a decoder needs finite inputs and activations, found NaN or infinity")
-    return spread or np.float32(1)
+    return np.float32(array.std(dtype=np.float64)) or np.float32(1)
 
 
 def _fit(
@@ -123,7 +122,7 @@ def _fit(
     @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
     def train(inputs: list[Any], wanted: Any) -> None:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((model(_taken(inputs), training=True) - wanted) ** 2)
+            loss = tf.reduce_mean((model(alone(inputs), training=True) - wanted) ** 2)
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
 
@@ -138,12 +137,8 @@ def _fit(
 
 def _given(model: Any, given: Arrays, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     parts = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-    found = [model(_taken([each[part] for each in given]), training=False) for part in parts]
+    found = [model(alone([each[part] for each in given]), training=False) for part in parts]
     return np.concatenate([each.numpy() for each in found])
-
-
-def _taken(inputs: list[Any]) -> Any:
-    return inputs[0] if len(inputs) == 1 else inputs
 
 
 def _ssim(found: NDArray[Any], wanted: NDArray[Any]) -> float | None:

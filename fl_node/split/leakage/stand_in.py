@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from fl_node.split.leakage.decoder import alone
+
 Shape = tuple[int, ...]
 _WIDTH = 64
 _DROPPED = 0.5
@@ -24,7 +26,7 @@ def head(crossing: Sequence[Shape], classes: int, *, rough: bool, seed: int) -> 
         mixed = keras.layers.BatchNormalization()(_dense(_WIDTH, seed + 2 + depth)(dropped))
         hidden = keras.layers.ReLU()(mixed)
     last = keras.layers.Dropout(_DROPPED, seed=seed + _ROUGH_DEPTH)(hidden)
-    return keras.Model(inputs, _dense(classes, seed + 1)(last))
+    return keras.Model(alone(inputs), _dense(classes, seed + 1)(last))
 
 
 def middle(crossing: Sequence[Shape], features: Sequence[Shape], *, seed: int) -> Any:
@@ -36,7 +38,7 @@ def middle(crossing: Sequence[Shape], features: Sequence[Shape], *, seed: int) -
         keras.layers.Reshape(shape)(_dense(prod(shape), seed + 1 + i)(hidden))
         for i, shape in enumerate(features)
     ]
-    return keras.Model(inputs, outputs)
+    return keras.Model(alone(inputs), outputs)
 
 
 def _begun(crossing: Sequence[Shape], seed: int) -> tuple[list[Any], Any]:
