@@ -109,7 +109,8 @@ def audit_split(
     logs = () if chain.timeline is None else tuple(chain.timeline.sessions.values())
     checked = dict(_records(opened, chain, say))
     findings = [*chain.findings, *(each for audit in checked.values() for each in audit.findings)]
-    findings += [each for log in logs for each in audit_standing(opened, chain, log)]
+    sound = [log for log in logs if chain.is_sound(log.node, len(log.epochs))]
+    findings += [each for log in sound for each in audit_standing(opened, chain, log)]
     allowed = tolerance_of(opened.plan.wire) if tolerance is None else tolerance
     learners = Learners(opened, data_owner, threads)
     disclosed = DisclosedAudit(opened, chain, checked, learners, allowed, say)
@@ -130,6 +131,8 @@ def _records(
 ) -> Iterator[tuple[RecordedEpoch, RecordsAudit]]:
     for recorded in chain.order:
         record = recorded.record
+        if not chain.is_sound(record.node, record.epoch):
+            continue
         yield recorded, audit_records(opened, _claimed(chain, recorded))
         say(f"node {record.node}, epoch {record.epoch}: its records are checked")
 

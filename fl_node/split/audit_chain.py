@@ -47,6 +47,11 @@ class ChainAudit:
             return self.session(node)
         return self.timeline.sessions[node].epochs[epoch - 2].record.root
 
+    def is_sound(self, node: int, epoch: int) -> bool:
+        """Tell whether a node's epochs up to this one have both signatures: else nothing follows."""
+        made_up = [each for each in self.findings if each.reason == Reason.WRONG_ACCOUNT]
+        return not any(each.node == node and each.epoch <= epoch for each in made_up)
+
     def before(self, recorded: RecordedEpoch) -> RecordedEpoch | None:
         """Give the epoch, of any node, that was recorded just before."""
         index = self.order.index(recorded)
