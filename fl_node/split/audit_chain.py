@@ -48,7 +48,7 @@ class ChainAudit:
         return self.timeline.sessions[node].epochs[epoch - 2].record.root
 
     def is_sound(self, node: int, epoch: int) -> bool:
-        """Tell whether a node's epochs up to this one have both signatures: else nothing follows."""
+        """Tell whether a node's epochs up to this one all have both accounts' signatures."""
         made_up = [each for each in self.findings if each.reason == Reason.WRONG_ACCOUNT]
         return not any(each.node == node and each.epoch <= epoch for each in made_up)
 
