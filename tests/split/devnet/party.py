@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from fl_node.split.phase import Party
 from tests.crash.fuse import Fuse
@@ -19,28 +18,19 @@ def warm_up() -> None:
     import fl_node.split.roles  # noqa: F401
 
 
-def play(
-    command: list[str], host: str, due: dict[str, int], marks: str, lies: list[str], shared: str
-) -> None:
+def play(command: list[str], host: str, due: dict[str, int], marks: str, misdeed: str) -> None:
     """Run a command of flnode in this process.
 
     :param due: see :mod:`tests.split.devnet.wiring`
-    :param lies: see :mod:`tests.split.devnet.lies`
+    :param misdeed: see :mod:`tests.split.devnet.misdeeds`; empty for an honest party
     """
     from fl_node.cli import main
+    from tests.split.devnet.misdeeds import MISDEEDS
     from tests.split.devnet.wiring import wire
 
     party = Party.PROVIDER if host == "header" else Party.NODE
     wire(Fuse(host, due, Path(marks)), party)
-    if lies:
-        _lie(lies, party, Path(shared))
+    if misdeed:
+        MISDEEDS[misdeed](party)
     sys.argv = ["flnode", *command]
     main()
-
-
-def _lie(names: list[str], party: Party, shared: Path) -> None:
-    from tests.split.devnet import lies
-
-    for name in names:
-        each: Any = lies.ON_THE_CHAIN[name]
-        each(party, shared)

@@ -63,7 +63,8 @@ class Story:
 
     :ivar network: the devnet's folder
     :ivar due: by host, moments that kill it, see :mod:`tests.split.devnet.wiring`
-    :ivar lies: by host, see :mod:`tests.split.devnet.lies`
+    :ivar misdeeds: by host, see :mod:`tests.split.devnet.misdeeds`
+    :ivar words: by host, more words of its command
     :ivar lives: by host, its processes in their order
     """
 
@@ -73,7 +74,7 @@ class Story:
     ledger: EthereumSessionLedger
     cradle: Cradle
     due: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    lies: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    misdeeds: Mapping[str, str] = field(default_factory=dict)
     lives: dict[str, list[Life]] = field(default_factory=dict)
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -155,8 +156,7 @@ class Story:
             "host": host,
             "due": dict(self.due.get(host, {})),
             "marks": str(self.marks),
-            "lies": list(self.lies.get(host, ())),
-            "shared": str(self.folder),
+            "misdeed": self.misdeeds.get(host, ""),
         }
 
     def _said(self, hosts: Sequence[str] | set[str]) -> dict[str, str]:
