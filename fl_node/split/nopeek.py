@@ -1,7 +1,7 @@
 """Distance correlation between a batch's inputs and its activations, as a term of the loss.
 
 Vepakomma, Singh, Gupta, Raskar 2020, "NoPeek: Information leakage reduction to share activations
-in distributed deep learning", section III, with a weight of 1 for the task's own loss. Distance
+in distributed deep learning", with a weight of 1 for the task's own loss. Distance
 correlation: Székely, Rizzo, Bakirov 2007, "Measuring and testing dependence by correlation of
 distances", definitions 4 and 5.
 """

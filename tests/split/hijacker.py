@@ -1,4 +1,4 @@
-"""A provider that hijacks training: FSHA, Pasquini et al. 2021, section 3, in its smallest form."""
+"""A provider that hijacks training: FSHA, Pasquini et al. 2021, in its smallest form."""
 
 import keras
 import numpy as np

@@ -2,7 +2,7 @@
 
 The attack: Pasquini, Ateniese, Bernaschi 2021, "Unleashing the tiger: inference attacks on split
 learning" (FSHA): the provider's gradients make the lower part's outputs such as its own decoder
-reads. The alarm: Erdoğan et al. 2024 (SplitOut), section 4, over the two traits of
+reads. The alarm: Erdoğan et al. 2024 (SplitOut), over the two traits of
 :mod:`fl_node.split.leakage.traits` instead of whole gradients, whose length and place depend on
 layers that the data owner does not know.
 """

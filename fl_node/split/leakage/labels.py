@@ -1,7 +1,7 @@
 """What gradients tell of the labels behind them.
 
-Li, Sun, Gao, Zhang, Xu, Wang 2022, "Label leakage and protection in two-party split learning",
-section 3: the norm attack and the direction attack, each as an area under a curve.
+Li, Sun, Gao, Zhang, Xu, Wang 2022, "Label leakage and protection in two-party split learning":
+the norm attack and the direction attack, each as an area under a curve.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """How much of the inputs a decoder gets back from the activations, tried by their owner.
 
-He, Zhang, Lee 2019, "Model inversion attacks against collaborative inference", section 4.3: a
+He, Zhang, Lee 2019, "Model inversion attacks against collaborative inference": a
 decoder that is trained on pairs of inputs and activations. Here its pairs are the owner's own, so
 it knows more than a provider that has only data of the same kind.
 """

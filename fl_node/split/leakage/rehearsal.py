@@ -1,7 +1,7 @@
 """Honest training, rehearsed by the data owner alone on a small share of its own data.
 
 Erdoğan et al. 2024, "SplitOut: Out-of-the-box training-hijacking
-detection in split learning via outlier detection", section 4.1. There the owner knows the
+detection in split learning via outlier detection". There the owner knows the
 provider's layers; here it does not, so two small heads of its own stand in, one after the other.
 """
 

@@ -1,7 +1,7 @@
 """What a batch's gradients at the cut have in common, in two numbers without a unit.
 
 Fu et al. 2023, "Focusing on Pinocchio's nose: a gradients scrutinizer to thwart
-split-learning hijacking attacks using intrinsic attributes", section IV: an honest loss pulls
+split-learning hijacking attacks using intrinsic attributes": an honest loss pulls
 samples of one class one way, and others another way; a hijacker's pulls all the same way.
 """
 
