@@ -1,6 +1,7 @@
 """The data owner's steps in the vanilla configuration, where the labels go to the provider."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from fl_node.split.nopeek import weigh_leakage
 from fl_node.split.parts import Part
 from fl_node.split.party import Party, forward, total
 from fl_node.split.remote import Arrays, Remote, loss_above
-from fl_node.split.samples import Rows, Samples, feed_of, over_rows
+from fl_node.split.samples import Rows, Samples, batches, feed_of, one_number, over_rows
 from fl_node.split.score import Score, output_alone
 from fl_node.training.dataset import Dataset
 
@@ -35,23 +36,27 @@ class NodeStep:
         *,
         threads: int | None = None,
         nopeek: float = 0.0,
+        in_flight: int = 1,
     ) -> None:
         """Build the part and its graphs.
 
         :param output: shape of one sample of the whole model's output
         :param nopeek: weight of the distance correlation, see :mod:`fl_node.split.nopeek`
         :param threads: see :func:`~fl_node.training.backend.start_backend`
+        :param in_flight: how many steps may be under way at once, see
+            :mod:`fl_node.split.flight`
         :raises ModelError: for a part, an optimizer, a loss or metrics that cannot be trained
         """
-        self.party = Party(plan, [lower], threads=threads)
+        self.party = Party(plan, [lower], threads=threads, at_once=in_flight)
         (self._lower,) = self.party.models
         self._nopeek = nopeek
         self._feed = feed_of(self._lower, output, plan.loss)
         self.score = Score(plan, output_alone(output), self.party.optimizer)
-        self._remote = Remote(gradients_of(crossing))
-        self._train = over_rows(self._feed, self._training)
+        self._remote = Remote(gradients_of(crossing), settled=in_flight > 1)
+        self._runs = count()
+        self._train = over_rows(self._feed, self._training, [one_number()])
         self._infer = over_rows(self._feed, self._inference)
-        self._count = over_rows(self._feed, self._counting, [output])
+        self._count = over_rows(self._feed, self._counting, batches([output]))
 
     def samples(self, data: Dataset) -> Samples:
         """Put a data set into memory.
@@ -70,8 +75,9 @@ class NodeStep:
         def labelled(arrays: Arrays) -> Sequence[NDArray[Any]]:
             return exchange(arrays[:-1], arrays[-1])
 
-        with self.party.running("a step"), self._remote.bound(labelled):
-            self._train(*samples.batch(rows))
+        run = next(self._runs)
+        with self.party.running("a step"), self._remote.bound(labelled, run):
+            self._train(*samples.batch(rows), run)
 
     def activations(self, samples: Samples, rows: Rows) -> Arrays:
         """Compute what crosses at inference."""
@@ -88,12 +94,12 @@ class NodeStep:
         with self.party.running("the evaluation", self.score.variables):
             self._count(*samples.batch(rows), *outputs)
 
-    def _training(self, inputs: list[Any], targets: Any, _: list[Any]) -> None:
+    def _training(self, inputs: list[Any], targets: Any, run: list[Any]) -> None:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
             cut, penalties = forward(self._lower, inputs, training=True)
-            loss = total(loss_above(self._remote, cut, [targets]), penalties)
+            loss = total(loss_above(self._remote, cut, [targets], *run), penalties)
             weighed = weigh_leakage(loss, self._nopeek, inputs, cut)
         self.party.apply(tape.gradient(weighed, self.party.variables), [loss])
 

@@ -30,14 +30,17 @@ class Party:
     :ivar state: everything that a step changes but the metrics, for snapshots and resuming
     """
 
-    def __init__(self, plan: Plan, parts: Sequence[Part], *, threads: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, parts: Sequence[Part], *, threads: int | None = None, at_once: int = 1
+    ) -> None:
         """Build the parts, with arbitrary weights.
 
         :param plan: says loss, optimizer and metrics; its model is not looked at
         :param threads: see :func:`~fl_node.training.backend.start_backend`
+        :param at_once: steps that are under way at once
         :raises ModelError: for a part or an optimizer that split learning cannot train
         """
-        start_backend(threads).config.experimental.enable_op_determinism()
+        start_backend(threads, at_once).config.experimental.enable_op_determinism()
         check_optimizer(plan.optimizer)
         self.models = tuple(part.build() for part in parts)
         self.variables = [v for model in self.models for v in model.trainable_variables]

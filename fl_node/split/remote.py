@@ -6,6 +6,7 @@ that nothing is computed twice and no tape stays open around a graph.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,13 @@ from fl_node.split.crossing import Crossing
 
 Arrays = list[NDArray[Any]]
 Exchange = Callable[[Arrays], Sequence[NDArray[Any]]]
+ONLY_RUN = 0
+
+
+@dataclass
+class _Bound:
+    exchange: Exchange
+    failure: BaseException | None = None
 
 
 class Remote:
@@ -24,53 +32,77 @@ class Remote:
     :ivar answers: what comes back
     """
 
-    def __init__(self, answers: Sequence[Crossing]) -> None:
-        self.answers = tuple(answers)
-        self._exchange: Exchange | None = None
-        self._failure: BaseException | None = None
+    def __init__(self, answers: Sequence[Crossing], *, settled: bool = False) -> None:
+        """Say what comes back.
+
+        :param settled: whether all that the graph does before the exchange is done when it begins;
+            else a variable may be read, or moved on, after another run of the graph
+        """
+        self.answers, self._settled = tuple(answers), settled
+        self._bound: dict[int, _Bound] = {}
 
     @contextmanager
-    def bound(self, exchange: Exchange) -> Iterator[None]:
+    def bound(self, exchange: Exchange, run: int = ONLY_RUN) -> Iterator[None]:
         """Exchange with this while a graph runs; what it raises is raised again, as it was.
 
         The exchange takes one of TensorFlow's threads. Where there is only one, an exchange that
         runs another graph in the same process would wait for ever.
+
+        :param run: tells runs of a graph at the same time from each other
         """
         import tensorflow as tf
 
-        self._exchange, self._failure = exchange, None
+        mine = self._bound[run] = _Bound(exchange)
         try:
             yield
         except tf.errors.OpError:
-            if self._failure is not None:
-                raise self._failure from None
+            if mine.failure is not None:
+                raise mine.failure from None
             raise
         finally:
-            self._exchange = None
+            del self._bound[run]
 
-    def tensors(self, sent: Sequence[Any]) -> list[Any]:
+    def tensors(self, sent: Sequence[Any], run: Any = ONLY_RUN) -> list[Any]:
         """Exchange within a graph.
 
         :param sent: first a batch of what crosses
+        :param run: an int64 scalar, see :meth:`bound`
         """
         import tensorflow as tf
 
         kinds = [tf.float32] * len(self.answers)
-        answers = tf.nest.flatten(tf.numpy_function(self._run, list(sent), kinds))
+        number = tf.convert_to_tensor(run, tf.int64)
+        with tf.control_dependencies(_loose_ends(sent) if self._settled else []):
+            found = tf.numpy_function(self._run, [number, *sent], kinds)
+        answers = tf.nest.flatten(found)
         for tensor, crossing in zip(answers, self.answers, strict=True):
             tensor.set_shape((None, *crossing.shape))
         return list(answers)
 
-    def _run(self, *sent: NDArray[Any]) -> Arrays:
-        if self._exchange is None:
+    def _run(self, run: NDArray[Any], *sent: NDArray[Any]) -> Arrays:
+        if (mine := self._bound.get(int(run))) is None:
             raise RuntimeError("a graph was run without an exchange bound to it")
         try:
             # Arrays are TensorFlow's own memory here, which it writes to in place afterwards.
-            found = self._exchange([np.array(array) for array in sent])
+            found = mine.exchange([np.array(array) for array in sent])
             return [np.array(each) for each in checked(found, self.answers, samples_in(sent))]
         except BaseException as error:
-            self._failure = error  # TensorFlow raises its own and keeps only the text
+            mine.failure = error  # TensorFlow raises its own and keeps only the text
             raise
+
+
+def _loose_ends(sent: Sequence[Any]) -> list[Any]:
+    """Give the operations so far whose outputs nothing takes, such as assignments.
+
+    What leads to them is done before them, so they stand for the whole graph so far. More would
+    keep TensorFlow from fusing operations.
+    """
+    import tensorflow as tf
+
+    taken = {tensor.op for tensor in sent}
+    operations = tf.compat.v1.get_default_graph().get_operations()
+    loose = (op for op in operations if not any(t.consumers() for t in op.outputs))
+    return [op for op in loose if op not in taken]
 
 
 def checked(
@@ -97,31 +129,37 @@ def samples_in(arrays: Sequence[NDArray[Any]]) -> int:
     return len(arrays[0]) if len(arrays) and arrays[0].ndim else 0
 
 
-def loss_above(remote: Remote, cut: Sequence[Any], more: Sequence[Any] = ()) -> Any:
+def loss_above(
+    remote: Remote, cut: Sequence[Any], more: Sequence[Any] = (), run: Any = ONLY_RUN
+) -> Any:
     """Stand for the loss of what the other party computes from these tensors.
 
     Its value is 0, its gradient is what the other party answers. So a tape sees the same sum of a
     loss and penalties as in the whole model.
 
     :param more: sent too, with no gradient
+    :param run: see :meth:`Remote.tensors`
     """
     import tensorflow as tf
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def loss(*tensors: Any) -> Any:
-        gradients = remote.tensors([*tensors, *more])
+        gradients = remote.tensors([*tensors, *more], run)
         with tf.control_dependencies(gradients):
             return tf.zeros(()), lambda _: gradients
 
     return loss(*cut)
 
 
-def layers_above(forth: Remote, back: Remote, cut: Sequence[Any]) -> list[Any]:
-    """Stand for the other party's layers: forth go tensors, back go gradients, in two exchanges."""
+def layers_above(forth: Remote, back: Remote, cut: Sequence[Any], run: Any = ONLY_RUN) -> list[Any]:
+    """Stand for the other party's layers: forth go tensors, back go gradients, in two exchanges.
+
+    :param run: see :meth:`Remote.tensors`
+    """
     import tensorflow as tf
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def layers(*tensors: Any) -> Any:
-        return forth.tensors(tensors), lambda *upstream: back.tensors(upstream)
+        return forth.tensors(tensors, run), lambda *upstream: back.tensors(upstream, run)
 
     return list(tf.nest.flatten(layers(*cut)))

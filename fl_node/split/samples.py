@@ -65,11 +65,11 @@ def feed_of(lower: Any, output: tuple[int | None, ...], loss: str) -> Feed:
 def over_rows(
     feed: Feed,
     graph: Callable[[list[Any], Any, list[Any]], Any],
-    more: Sequence[tuple[int | None, ...]] = (),
+    more: Sequence[Any] = (),
 ) -> Any:
     """Make a graph over a batch's inputs and targets, traced once however many samples come.
 
-    :param more: shapes for one sample of float32 tensors that come besides, not by rows
+    :param more: what else comes, not by rows, in TensorFlow's words
     """
     import tensorflow as tf
 
@@ -82,8 +82,15 @@ def over_rows(
 
     shapes = zip((*feed.shapes, feed.target_shape), (*feed.dtypes, feed.target_dtype), strict=True)
     signature = [tf.TensorSpec((None, *shape), dtype) for shape, dtype in shapes]
-    signature += [tf.TensorSpec((None,), tf.int32), *batches(more)]
+    signature += [tf.TensorSpec((None,), tf.int32), *more]
     return tf.function(chosen, input_signature=signature, autograph=False)
+
+
+def one_number() -> Any:
+    """Give TensorFlow's word for an int64 scalar."""
+    import tensorflow as tf
+
+    return tf.TensorSpec((), tf.int64)
 
 
 def batches(shapes: Sequence[tuple[int | None, ...]]) -> list[Any]:
