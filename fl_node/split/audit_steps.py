@@ -22,7 +22,7 @@ from fl_node.split.audit_runs import Run
 from fl_node.split.batches import Batches
 from fl_node.split.boundaries import Boundaries
 from fl_node.split.conversation import Conversation
-from fl_node.split.epoch import Learner, Steps, Turn
+from fl_node.split.epoch import Learner, Steps, Turn, between_snapshots
 from fl_node.split.phase import Party
 from fl_node.split.refusal import RefusedError
 from fl_node.split.schedule import Place
@@ -121,9 +121,10 @@ class StepsAudit:
 
     def _go(self, run: Run, steps: Steps) -> None:
         trained = self.kept.leaves.schedule.training_steps
-        for step in range(run.start + 1, min(run.last, trained) + 1):
-            steps.train(step)
-            self._compare_state(step, self.kept.snapshot(step))
+        every = self.boundaries.plan.snapshot_steps
+        for some in between_snapshots(run.start, min(run.last, trained), every):
+            steps.train(some)
+            self._compare_state(some[-1], self.kept.snapshot(some[-1]))
         if run.last < trained:
             return
         if self.is_last:

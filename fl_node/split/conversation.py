@@ -69,6 +69,7 @@ class Conversation(Desk):
         self._samples = samples
         self._history: History | None = None
         self._said = self._count(party)
+        self._early: dict[Place, Weights] = {}
         self._batches: Batches | None = None
 
     def open(self) -> None:
@@ -115,13 +116,21 @@ class Conversation(Desk):
     def hear(self, place: Place) -> Weights:
         """Wait for a message and read it; one that is kept is read again.
 
+        Others that may come before it, with several batches in flight, are kept for later: no more
+        of them than the history has due.
+
         :raises RefusedError: when it may not be used, naming whose it is and why
         """
+        if place in self._early:
+            return self._early.pop(place)
         if self.history.find(place) is not None:
             return self._admitted(self._journal.message(place))
-        message, found = self._arriving()
-        self._keep(message)
-        return found
+        while True:
+            message, found = self._arriving()
+            self._keep(message)
+            if (arrived := Place(message.record.step, message.record.phase)) == place:
+                return found
+            self._early[arrived] = found
 
     def greeting(self) -> Greeting:
         """Say how much of the other's is held."""

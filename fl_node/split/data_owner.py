@@ -5,7 +5,7 @@ U-shaped one without label sharing.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from fl_node.split.conversation import Conversation
 from fl_node.split.crossing import Crossing
 from fl_node.split.draft import own_parts, parted
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
+from fl_node.split.flight import Act, Pause, fly
 from fl_node.split.leakage.alarm import Guard
 from fl_node.split.node_step import NodeStep
 from fl_node.split.phase import Phase
@@ -90,12 +91,13 @@ class DataOwner(Learner):
 
     def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps."""
-        train = self._training(conversation, turn, after, watch)
-        return Steps(train, lambda: self._evaluate(conversation))
+        one = self._training(conversation, turn, after, watch)
+        return Steps(
+            lambda steps: fly(steps, self._plan.in_flight, one),
+            lambda: self._evaluate(conversation),
+        )
 
-    def _training(
-        self, conversation: Conversation, turn: Turn, after: int, watch: Watch
-    ) -> Callable[[int], None]:
+    def _training(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Act:
         order = permutation(
             len(self._data), key_of("shuffle", *self._purpose(self._node), turn.epoch)
         )
@@ -103,12 +105,12 @@ class DataOwner(Learner):
         if after == 0:
             self._step.score.reset()
 
-        def one(step: int) -> None:
+        def one(step: int, pause: Pause) -> None:
             rows = order[conversation.batches.span(step)]
             key, check = self._key(turn.epoch, step), self._check(step, targets[rows])
-            exchange = _Exchange(self._boundaries, conversation, key, step, check)
+            exchange = _Exchange(self._boundaries, conversation, key, step, check, pause)
             if isinstance(self._step, TailedStep):
-                known = self._step.score.result() if step > 1 else {}
+                known = self._step.score.result() if step > self._plan.in_flight else {}
                 self._step.step(self._data, rows, exchange.features(known), exchange.gradients)
                 watch(step, self._step.score.result())
             else:
@@ -150,6 +152,12 @@ class DataOwner(Learner):
         return self._plan.training.seed, node, _ROUND, _BASE
 
 
+class _Settings(TypedDict):
+    threads: int | None
+    nopeek: float
+    in_flight: int
+
+
 class _Exchange:
     """One step's exchange, from tensors to messages and back."""
 
@@ -160,9 +168,15 @@ class _Exchange:
         key: int,
         step: int,
         check: Callable[[Arrays], None],
+        pause: Pause,
     ) -> None:
+        """Prepare a step.
+
+        :param check: looks at the gradients at the cut
+        :param pause: is called when the activations are sent
+        """
         self._boundaries, self._conversation = boundaries, conversation
-        self._key, self._step, self._check = key, step, check
+        self._key, self._step, self._check, self._pause = key, step, check, pause
         self._rows = conversation.batches.rows(step)
         self._cut_kept: tuple[Kept, ...] = ()
         self._features_kept: tuple[Kept, ...] = ()
@@ -172,6 +186,7 @@ class _Exchange:
         """Send what crosses with the labels; give the gradients."""
         arrays, self._cut_kept = self._boundaries.cut.encode(cut, key=self._key)
         self._say(Phase.ACTIVATIONS, frame(arrays | {TARGETS: targets}))
+        self._pause()
         return self._heard_gradients()
 
     def features(self, known: Metrics) -> Callable[[Arrays], Arrays]:
@@ -180,6 +195,7 @@ class _Exchange:
         def exchange(cut: Arrays) -> Arrays:
             arrays, self._cut_kept = self._boundaries.cut.encode(cut, key=self._key)
             self._say(Phase.ACTIVATIONS, frame(arrays, known))
+            self._pause()
             found = self._hear(Phase.FEATURES)
             with self._origin.answers():
                 features, kept = self._boundaries.outputs.decode(found.tensors, self._rows)
@@ -217,11 +233,12 @@ class _Exchange:
 def _steps(plan: SplitPlan, threads: int | None) -> NodeStep | TailedStep:
     lower, *tail = own_parts(plan)
     crossing = [Crossing(f"cut/{i}", shape) for i, shape in enumerate(plan.crossing)]
-    nopeek = float(plan.nopeek)
+    more: _Settings = {
+        "threads": threads,
+        "nopeek": float(plan.nopeek),
+        "in_flight": plan.in_flight,
+    }
     if not plan.is_u_shaped:
-        output = plan.output
-        return NodeStep(plan.training, lower, crossing, output, threads=threads, nopeek=nopeek)
+        return NodeStep(plan.training, lower, crossing, plan.output, **more)
     features = [Crossing(f"features/{i}", shape) for i, shape in enumerate(plan.features)]
-    return TailedStep(
-        plan.training, lower, tail[0], crossing, features, threads=threads, nopeek=nopeek
-    )
+    return TailedStep(plan.training, lower, tail[0], crossing, features, **more)

@@ -1,7 +1,7 @@
 """One epoch of one party, from where it was left: train, keep the state, evaluate."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,11 @@ class Turn:
 class Steps:
     """What a party does in an epoch.
 
-    :ivar train: one step, by its number
+    :ivar train: takes steps that follow each other, by their numbers; none is under way afterwards
     :ivar evaluate: the steps after the training; gives what was measured
     """
 
-    train: Callable[[int], None]
+    train: Callable[[range], None]
     evaluate: Callable[[], Metrics]
 
 
@@ -81,13 +81,13 @@ class EpochRun:
 
     def run(self, conversation: Conversation) -> Metrics:
         """Train and evaluate; gives what the evaluation measured."""
-        after = self._take_up()
+        after, every = self._take_up(), self.snapshot_steps
         steps = self.learner.steps(conversation, self.turn, after, self.watch)
-        for step in range(after + 1, conversation.batches.training_steps + 1):
-            steps.train(step)
-            if step % self.snapshot_steps == 0:
-                kept = self.learner.snapshots.take(self.turn.epoch, step)
-                self.journal.keep_snapshot(step, kept.pieces())
+        for some in between_snapshots(after, conversation.batches.training_steps, every):
+            steps.train(some)
+            if some[-1] % every == 0:
+                kept = self.learner.snapshots.take(self.turn.epoch, some[-1])
+                self.journal.keep_snapshot(some[-1], kept.pieces())
         if self.is_last:
             self.learner.finish()
         if not self.checkpoint.exists():
@@ -108,6 +108,18 @@ class EpochRun:
             return kept[0]
         self.journal.keep_snapshot(0, self.learner.snapshots.take(self.turn.epoch, 0).pieces())
         return 0
+
+
+def between_snapshots(after: int, last: int, snapshot_steps: int) -> Iterator[range]:
+    """Part the steps after one, up to the last, where the state is kept: nothing is under way then.
+
+    >>> list(between_snapshots(3, 9, 4))
+    [range(4, 5), range(5, 9), range(9, 10)]
+    """
+    while after < last:
+        end = min((after // snapshot_steps + 1) * snapshot_steps, last)
+        yield range(after + 1, end + 1)
+        after = end
 
 
 def checkpoint_file(folder: Path, epoch: int) -> Path:

@@ -58,7 +58,12 @@ class Provider(Learner):
 
     def steps(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Steps:
         """Give an epoch's steps."""
-        train = self._training(conversation, turn, after, watch)
+        one = self._training(conversation, turn, after, watch)
+
+        def train(steps: range) -> None:
+            for step in steps:
+                one(step)
+
         return Steps(train, lambda: self._evaluate(conversation))
 
     def _training(

@@ -17,8 +17,8 @@ from fl_node.split.tls import READ, WRITE, TlsSocket
 _LENGTH = struct.Struct(">I")
 _CHUNK_BYTES = 256 * 1024
 # What a stream keeps while it sends and nobody receives: both may have so many messages under way
-# at once before two parties that only send wait for each other.
-HELD_MESSAGES = 4
+# at once before two parties that only send wait for each other. As many batches may be in flight.
+HELD_MESSAGES = 16
 _SLICE_SECONDS = 0.25
 _REASON_BYTES = 256
 

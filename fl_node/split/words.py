@@ -33,6 +33,11 @@ def what_crosses(plan: SplitPlan, data: Dataset | None = None) -> Iterator[str]:
         f"directions, {moved.crossing / _MEGABYTE:,.0f} MB of it activations and gradients; a "
         "federation moves the model once a round each way instead"
     )
+    if plan.in_flight > 1:
+        yield (
+            f"{plan.in_flight} batches are in flight: the lower part's gradients are "
+            f"{plan.in_flight - 1} steps stale, and the accuracy may be another"
+        )
     if plan.is_u_shaped:
         yield "labels and the last layers stay with the data owner (U-shaped)"
     else:
