@@ -11,6 +11,7 @@ from fl_node.options import counted, examples, print_json, with_folder, with_jso
 if TYPE_CHECKING:
     from aggregator.audit import Audit, Finding
     from aggregator.bundle import BundleAudit
+    from fl_node.split.audit import SplitAudit
 
 _ANCHOR_DIGITS = 64
 
@@ -21,6 +22,7 @@ _ANCHOR_DIGITS = 64
         "flnode audit --folder demo --json | jq .ok",
         "flnode audit --bundle demo.bundle",
         "flnode audit --bundle paper.bundle --require clique --anchor 0x5f3b…",
+        "flnode audit --disclose devnet/node-1 --disclose devnet/header --tolerance 0",
     )
 )
 @with_folder
@@ -36,9 +38,38 @@ _ANCHOR_DIGITS = 64
 )
 @click.option("--require", type=click.Choice(["clique"]), help="Refuse a chain that nobody sealed.")
 @click.option("--light", is_flag=True, help="Check everything in the bundle but the arithmetic.")
+@click.option(
+    "--disclose",
+    "disclosed",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Of split learning: a party's host folder, whose kept steps are computed again.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1),
+    help="Of split learning: relative difference that is allowed; 0 on the same kind of machine.",
+)
 @with_json
-def audit(folder: Path | None, bundle_file: Path | None, as_json: bool, **options: Any) -> None:
-    """Recompute every round, from chain and store or from a bundle, and name what is wrong."""
+def audit(
+    folder: Path | None,
+    bundle_file: Path | None,
+    disclosed: tuple[Path, ...],
+    tolerance: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Recompute every round, from chain and store or from a bundle, and name what is wrong.
+
+    Of split learning it checks chain, records, signatures and what parties disclose.
+    """
+    if bundle_file is None and not any(options.values()):
+        split = _audited_split(folder, disclosed, tolerance)
+        if split is not None:
+            _tell_split(split, as_json)
+            return
+    if disclosed or tolerance is not None:
+        raise click.UsageError("--disclose and --tolerance are about split learning on a chain")
     said: dict[str, Any] = {}
     lines: list[str] = []
     if bundle_file is not None:
@@ -53,6 +84,37 @@ def audit(folder: Path | None, bundle_file: Path | None, as_json: bool, **option
         for line in lines:
             click.echo(line)
         _print_audit(found, "compared with the chain" if options["light"] else None)
+    if not found.ok:
+        raise SystemExit(1)
+
+
+def _audited_split(
+    folder: Path | None, disclosed: tuple[Path, ...], tolerance: float | None
+) -> "SplitAudit | None":
+    """Audit what the settings name, if it is split learning."""
+    from rich.console import Console
+
+    from fl_node.config import load_settings, settings_folder
+    from fl_node.network.host import HEADER
+    from fl_node.split.disclosure import audit_disclosed
+    from fl_node.split.opening import names_split_learning
+
+    home = settings_folder(folder, HEADER)
+    settings = load_settings(home)
+    if not names_split_learning(home, settings):
+        return None
+    with Console(stderr=True).status("checking") as shown:
+        return audit_disclosed(home, settings, disclosed, tolerance, shown.update)
+
+
+def _tell_split(found: "SplitAudit", as_json: bool) -> None:
+    from fl_node.split.audit_words import split_audit_document, split_audit_lines
+
+    if as_json:
+        print_json(split_audit_document(found))
+    else:
+        for line in split_audit_lines(found):
+            click.echo(line)
     if not found.ok:
         raise SystemExit(1)
 

@@ -44,6 +44,8 @@ class Settings:
         and is what audits need
     :ivar checkpoint_epochs: after how many local epochs a training of several keeps a checkpoint
         in this folder, so that a crash costs no more than these; 0 keeps none
+    :ivar split_alarm: what a data owner does when gradients look as if the provider hijacked the
+        training: off, warn or stop, see :mod:`fl_node.split.leakage.alarm`
     """
 
     chain: str
@@ -58,6 +60,7 @@ class Settings:
     password_file: str = ""
     keep_rounds: int = 0
     checkpoint_epochs: int = 1
+    split_alarm: str = "off"
 
 
 def settings_folder(folder: Path | None, host: str) -> Path:

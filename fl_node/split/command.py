@@ -78,6 +78,36 @@ def train(node_id: int | None, folder: Path | None, as_json: bool) -> None:
     _run(lambda around: train_all(home, node_id, around), as_json)
 
 
+@split.command(
+    epilog=examples(
+        "flnode split leakage --node-id 1",
+        "flnode split leakage --node-id 1 --epoch 0 --json",
+    )
+)
+@click.option("--node-id", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--epoch", type=click.IntRange(min=0), help="Default: the last that is here.")
+@with_folder
+@with_json
+def leakage(node_id: int, epoch: int | None, folder: Path | None, as_json: bool) -> None:
+    """Measure what this node's parts give away: inputs from activations, labels from gradients.
+
+    A decoder is trained on this node's side only; nothing is sent.
+    """
+    from rich.console import Console
+
+    from fl_node.config import load_settings, settings_folder
+    from fl_node.split.disclosure import leakage_of
+
+    home = settings_folder(folder, f"node-{node_id}")
+    with Console(stderr=True).status("trains a decoder"):
+        found = leakage_of(home, load_settings(home), node_id, epoch)
+    if as_json:
+        print_json(found.table())
+        return
+    for line in found.lines():
+        click.echo(line)
+
+
 def _address(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 2**16 - 1:

@@ -20,6 +20,7 @@ from fl_node.split.channel import connect
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.epoch import Learner, Turn
 from fl_node.split.keys import SessionKeys
+from fl_node.split.leakage.alarm import guard_of
 from fl_node.split.link import Link
 from fl_node.split.opening import OpenedSession, open_session
 from fl_node.split.phase import Party
@@ -31,6 +32,7 @@ from fl_node.split.session import SessionParty, Signatures
 from fl_node.split.stream import Stream
 from fl_node.split.turns import Relay, all_turns, provide
 from fl_node.split.upper import FOLDER, UpperPart
+from fl_node.split.words import what_crosses
 from fl_node.training.data import load_data, load_test_data
 
 _LOOK_SECONDS = 0.5
@@ -106,9 +108,19 @@ def train_all(home: Path, node: int | None, around: Surroundings) -> None:
         training = opened.plan.training
         data = load_data(settings.data, training, number, folder=home)
         test = load_test_data(settings.data, training, folder=home)
-        learner = DataOwner(
-            opened.plan, number, opened.initial(), data, test, threads=threads_of(settings)
+        for line in what_crosses(opened.plan, data):
+            around.say(line)
+        initial, threads = opened.initial(), threads_of(settings)
+        guard = guard_of(
+            settings.split_alarm,
+            opened.plan,
+            number,
+            initial,
+            data,
+            say=around.say,
+            threads=threads,
         )
+        learner = DataOwner(opened.plan, number, initial, data, test, threads=threads, guard=guard)
         keys = member.keys()
         member.announce(number, keys, "")
         provider = member.wait_announced(PROVIDER, "the provider")

@@ -42,6 +42,8 @@ def what_crosses(plan: SplitPlan, data: Dataset | None = None) -> Iterator[str]:
         yield "labels and the last layers stay with the data owner (U-shaped)"
     else:
         yield "the labels go to the provider (vanilla): keep_from in the plan keeps them"
+    if float(plan.nopeek):
+        yield f"NoPeek weighs {plan.nopeek}: it lessens what activations show, no more"
     yield (
         "activations can show what the data look like, gradients can steer the lower part: read "
         "docs/split.md"
