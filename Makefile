@@ -12,7 +12,7 @@ AUDITOR := .venv-audit/.installed
 FUZZER := .venv/.fuzzer
 DEMO ?= demo
 # Half of the tests' time is waiting for daemons; tests that share some stay in one worker.
-WORKERS ?= --numprocesses 2 --dist loadgroup
+WORKERS ?= --numprocesses 2 --no-loadscope-reorder
 # Of fuzzing: each target's seconds, and which targets.
 SECONDS_EACH ?= 600
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))

@@ -2,10 +2,11 @@
 
 import os
 import signal
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -16,17 +17,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("flnode", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("flnode")
 
-_TESTS = Path(__file__).parent
 # Each of these has daemons that its tests share.
 _TOGETHER = ("adversaries", "crash", "devnet", "growth", "machines", "network", "split/devnet")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one worker what shares daemons, and the tests of a file."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.path.relative_to(_TESTS))))
+class Together(LoadScopeScheduling):
+    """Gives a worker all tests of a file, or of a folder whose tests share daemons."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0].removeprefix("tests/")
+        return next((each for each in _TOGETHER if path.startswith(f"{each}/")), path)
 
 
-def _group(path: Path) -> str:
-    return next((each for each in _TOGETHER if path.is_relative_to(each)), str(path))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Choose how tests are divided."""
+    return Together(config, log)

@@ -4,6 +4,7 @@ from fl_node.rounds import Terms
 from tests.adversaries.lies.updates import UPDATE_LIES
 from tests.adversaries.scene import HEADER, Scene, deployed
 from tests.adversaries.stage import Stage
+from tests.devnet.story import WAIT_SECONDS
 
 HONEST = ("node 1", "node 2", "node 3")
 _HOSTS = {HEADER: "header", "node 1": "node-1", "node 2": "node-2", "node 3": "node-1"}
@@ -28,7 +29,7 @@ def play(stage: Stage) -> Scene:
         honest = [scene.honest(name) for name in (HEADER, *HONEST)]
         scene.open()
         for role in honest:
-            role.end()
+            role.end(_ROUND_SECONDS + WAIT_SECONDS)
     finally:
         scene.stop()
     return scene
