@@ -11,8 +11,9 @@ SLITHER := .venv-slither/.installed
 AUDITOR := .venv-audit/.installed
 FUZZER := .venv/.fuzzer
 DEMO ?= demo
-# Half of the tests' time is waiting for daemons; tests that share some stay in one worker.
-WORKERS ?= --numprocesses 2 --no-loadscope-reorder
+# What computes is tested by two workers; what waits for daemons afterwards, by itself.
+WORKERS ?= --numprocesses 2 --dist loadfile
+DAEMONS := $(addprefix tests/,adversaries crash devnet growth machines network split/devnet)
 # Of fuzzing: each target's seconds, and which targets.
 SECONDS_EACH ?= 600
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
@@ -44,7 +45,8 @@ paper: $(ENVIRONMENT)  ## The paper's job against one node with all data, two se
 	$(BIN)/python benchmarks/paper.py --folder paper-runs
 
 test: lint check-contract $(ENVIRONMENT) $(COMPILER)  ## Lint, slither and every test; what CI runs
-	$(BIN)/pytest $(WORKERS) --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/pytest $(WORKERS) $(addprefix --ignore=,$(DAEMONS)) --cov --cov-report=
+	$(BIN)/pytest $(DAEMONS) --cov --cov-append --cov-report=term --cov-fail-under=95
 
 test-fast: $(ENVIRONMENT) $(COMPILER)  ## The tests that take less than two minutes together
 	$(BIN)/pytest $(WORKERS) -m "not slow" -x -q
