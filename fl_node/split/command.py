@@ -84,7 +84,13 @@ def train(node_id: int | None, folder: Path | None, as_json: bool) -> None:
         "flnode split leakage --node-id 1 --epoch 0 --json",
     )
 )
-@click.option("--node-id", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--node-id",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Whose data and parts are looked at.",
+)
 @click.option("--epoch", type=click.IntRange(min=0), help="Default: the last that is here.")
 @with_folder
 @with_json
