@@ -16,7 +16,7 @@ from fl_node.split.plan_file import SplitFile, parse_split_file, read_toml
 from fl_node.split.upper import UpperPart
 from fl_node.training.backend import start_backend
 from fl_node.training.draft import draft_model, optimizer_config
-from fl_node.training.models import weights_of
+from fl_node.training.models import check_variables, weights_of
 from fl_node.training.state import SeedPlaces
 from fl_node.weights import Weights
 
@@ -57,6 +57,7 @@ def draft_split(file: SplitFile) -> SplitDraft:
     """Draw the model's weights from the plan's seed, and cut it; raises as `read_split_draft`."""
     values = file.training.values
     with draft_model(values["model"], values["seed"], file.training.folder) as model:
+        check_variables(model)
         optimizer = optimizer_config(values["optimizer"])
         check_optimizer(optimizer)
         cut = cut_model(model, file.cut_after, file.keep_from)

@@ -90,6 +90,7 @@ def _drafted(file: PlanFile) -> Draft:
     values = file.values
     with draft_model(values["model"], values["seed"], file.folder) as model:
         made = {"model": _config_of(model), "optimizer": optimizer_config(values["optimizer"])}
+        check_variables(model)
         initial = weights_of(model, global_metadata())
         plan = Plan(**{**values, **made}, initial=initial.cid())
         check_specs(specs_of(compile_model(plan)), initial)
@@ -104,9 +105,7 @@ def draft_model(reference: object, seed: object, folder: Path) -> Iterator[Any]:
     :raises ModelError: for a model that a plan may not have
     """
     with _seeded(seed if type(seed) is int else 0):
-        model = _own_model(reference, folder)
-        check_variables(model)
-        yield model
+        yield _own_model(reference, folder)
 
 
 def _own_model(reference: object, folder: Path) -> Any:

@@ -21,13 +21,13 @@ FILE = {
 
 def drafted(**table):
     """Draft a split plan of the model `noisy`, cut below its dense layers."""
-    start_backend(2)
+    start_backend()
     split = {"cut_after": "drop_low"} | table
     return draft_split(parse_split_file(FILE | {"split": split}, Path.cwd(), {}))
 
 
 def samples(count, first=0):
     """Give some of the same samples each time: others, from the same ten centres, from `first`."""
-    start_backend(2)
+    start_backend()
     data = data_for(noisy(), first + count)
     return Dataset(tuple(each[first:] for each in data.inputs), data.targets[first:])

@@ -105,7 +105,7 @@ def test_a_guard_sees_every_batch_of_a_session(tmp_path, keep_from) -> None:
     suspicious = Alarm(np.full((4, 2), [0.0, -1.0]), window=1)
     duet = Duet(tmp_path, draft, data)
     guard = Guard(suspicious, said.append)
-    duet.owner = DataOwner(draft.plan, 1, draft.initial, data, None, threads=2, guard=guard)
+    duet.owner = DataOwner(draft.plan, 1, draft.initial, data, None, guard=guard)
     duet.owner.begin()
     duet.play(1)
     assert [line.partition(":")[0] for line in said] == ["step 1"]

@@ -12,7 +12,7 @@ from fl_node.split.leakage.report import leakage_report
 from fl_node.training.backend import start_backend
 from tests.split.leakage_scene import drafted, samples
 
-start_backend(2)
+start_backend()
 
 CHANCE = np.random.default_rng(1)
 

@@ -7,6 +7,8 @@ import pytest
 
 from fl_node.plan import Plan
 from fl_node.rounds import Terms
+from fl_node.split.draft import read_split_draft
+from fl_node.split.plan_file import is_split_file
 from fl_node.training.data import load_data, load_test_data
 from fl_node.training.draft import draft_plan, read_draft
 from fl_node.training.local import Trainer
@@ -17,8 +19,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.toml")), ids=lambda file: file.name)
 def test_every_example_plan_can_be_deployed(file) -> None:
-    draft = read_draft(file)
-    assert draft.plan.initial == draft.initial.cid()
+    if is_split_file(file):
+        split = read_split_draft(file)
+        assert split.plan.training.initial == split.initial.cid()
+        assert split.plan.upper == split.upper.commitment
+    else:
+        draft = read_draft(file)
+        assert draft.plan.initial == draft.initial.cid()
 
 
 def test_what_the_example_calls_defaults_are_defaults() -> None:
