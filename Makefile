@@ -45,8 +45,10 @@ paper: $(ENVIRONMENT)  ## The paper's job against one node with all data, two se
 	$(BIN)/python benchmarks/paper.py --folder paper-runs
 
 test: lint check-contract $(ENVIRONMENT) $(COMPILER)  ## Lint, slither and every test; what CI runs
-	$(BIN)/pytest $(WORKERS) $(addprefix --ignore=,$(DAEMONS)) --cov --cov-report=
-	$(BIN)/pytest $(DAEMONS) --cov --cov-append --cov-report=term --cov-fail-under=95
+	@failed=0; set -x; \
+		$(BIN)/pytest $(WORKERS) $(addprefix --ignore=,$(DAEMONS)) --cov --cov-report= || failed=1; \
+		$(BIN)/pytest $(DAEMONS) --cov --cov-append --cov-report=term --cov-fail-under=95 || failed=1; \
+		exit $$failed
 
 test-fast: $(ENVIRONMENT) $(COMPILER)  ## The tests that take less than two minutes together
 	$(BIN)/pytest $(WORKERS) -m "not slow" -x -q

@@ -3,6 +3,7 @@
 import ctypes
 import socket
 import struct
+import threading
 from contextlib import contextmanager
 
 from fl_node.split.channel import connect
@@ -58,3 +59,8 @@ def fall_silent(stream):
     drop_everything = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # BPF_RET 0
     program = struct.pack("@HP", 1, ctypes.addressof(drop_everything))
     stream._tls._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+
+
+def channel_threads():
+    """Give the channel's threads that are alive; the tests' own process has others."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("split ")]

@@ -26,6 +26,7 @@ from tests.split.parties import (
     BEN,
     MAX_BYTES,
     SECONDS,
+    channel_threads,
     connected,
     fall_silent,
     listening,
@@ -356,34 +357,35 @@ def test_a_stream_is_given_once():
             server.accept(1, 0.1)
 
 
-def test_many_connections_leave_nothing_behind():
-    def held():
-        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
+
+def test_many_connections_leave_nothing_behind():
+    outside = open_files()
     with listening() as server:
         before = None
         for _ in range(60):
             with connected(server.endpoint) as node:
                 node.send(b"x")
                 assert server.accept(1, SECONDS).receive(SECONDS) == b"x"
-                while len(threading.enumerate()) > 2:
+                while len(channel_threads()) > 1:
                     time.sleep(0.001)
-                before = before or held()
-        assert held()[0] <= before[0]
-    assert threading.active_count() == 1
-    assert held()[0] <= before[0] - 2
+                before = before or open_files()
+        assert open_files() <= before
+    assert not channel_threads()
+    assert open_files() <= outside
 
 
 def test_closing_the_server_ends_everything_at_once():
-    with listening() as server:
-        node = connected(server.endpoint)
+    with listening() as server, connected(server.endpoint) as node:
         stream = server.accept(1, SECONDS)
         started = time.monotonic()
-    assert time.monotonic() - started < 2
-    assert threading.active_count() == 1
-    for each in (node, stream):
-        with pytest.raises(ChannelClosedError):
-            each.receive(SECONDS)
-    with pytest.raises(ChannelClosedError, match="server was closed"):
-        server.accept(1, SECONDS)
-    node.close()
+        server.__exit__()
+        assert time.monotonic() - started < 2
+        assert not channel_threads()
+        for each in (node, stream):
+            with pytest.raises(ChannelClosedError):
+                each.receive(SECONDS)
+        with pytest.raises(ChannelClosedError, match="server was closed"):
+            server.accept(1, SECONDS)

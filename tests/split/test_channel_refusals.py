@@ -34,6 +34,7 @@ from tests.split.parties import (
     PROVIDER,
     SECONDS,
     STRANGER,
+    channel_threads,
     connected,
     listening,
     pair,
@@ -301,7 +302,7 @@ def test_handshakes_that_hang_do_not_hold_up_the_end():
         time.sleep(0.3)
         started = time.monotonic()
     assert time.monotonic() - started < 2
-    assert threading.active_count() == 1
+    assert not channel_threads()
     for each in silent:
         each.close()
 
