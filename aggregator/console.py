@@ -1,13 +1,13 @@
 """What a person sees of a running federation: a bar per node, a line per round."""
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import TaskID
 
 from aggregator.attest import Judgement
 from aggregator.close import Closed, Rejected
+from fl_node.bars import BarWatcher
 from fl_node.chain.timeline import Timeline
 from fl_node.doctor.check import Check
 from fl_node.report import Recomputable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HEADING = f"{'round':>5}  {'accuracy':>8}  {'loss':>7}  {'updates':<12}  global"
 
 
-class ConsoleWatcher:
+class ConsoleWatcher(BarWatcher):
     """Prints a line per closed round above one bar per training node."""
 
     def __init__(self, console: Console) -> None:
@@ -27,34 +27,10 @@ class ConsoleWatcher:
 
         :param console: of standard error where standard output is for programs
         """
-        self._console = console
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[figures]}"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        super().__init__(console)
         self._tasks: dict[int, TaskID] = {}
         self._waiting: TaskID | None = None
         self._headed = False
-
-    def __enter__(self) -> "ConsoleWatcher":
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line above the bars."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def training(self, node: int, progress: "TrainingProgress") -> None:
         """Move a node's bar."""

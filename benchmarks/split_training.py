@@ -103,7 +103,7 @@ class Side:
             shutil.rmtree(folder)
 
     def _conversation(self, journal: Journal, link: Link) -> Conversation:
-        other = Party.NODE if self.party is Party.PROVIDER else Party.PROVIDER
+        other = self.party.other
         return Conversation(
             EpochStart(SESSION, 1, SESSION),
             Boundaries.of_plan(self.draft.plan),

@@ -162,7 +162,8 @@ def _is_object(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _is_decimal(value: object) -> bool:
+def is_decimal(value: object) -> bool:
+    """Tell whether something is an exact decimal as text."""
     digits = value.replace(".", "", 1) if isinstance(value, str) else ""
     return digits.isascii() and digits.isdigit() and len(digits) <= 30
 
@@ -191,13 +192,13 @@ _RULES: Mapping[str, _Rule] = MappingProxyType(
         "strategy": _TEXT,
         "strategy_parameters": _Rule(
             "a table of exact decimals as text",
-            lambda value: _is_object(value) and all(map(_is_decimal, value.values())),
+            lambda value: _is_object(value) and all(map(is_decimal, value.values())),
         ),
         "weighting": _one_of(WEIGHTINGS),
         "max_samples": _whole(1),
         "max_delta_norm": _Rule(
             "an exact decimal as text, or left out",
-            lambda value: value is None or _is_decimal(value),
+            lambda value: value is None or is_decimal(value),
         ),
         "codec": _one_of(CODECS),
         "fetch_timeout_seconds": _whole(1, 86_400),

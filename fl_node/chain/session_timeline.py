@@ -13,6 +13,7 @@ from fl_node.chain.epochs import (
     Side,
     SplitTerms,
 )
+from fl_node.chain.folding import folded
 from fl_node.chain.ledger import LedgerEvent
 from fl_node.chain.session_ledger import SessionLedger
 from fl_node.cid import Cid
@@ -191,14 +192,7 @@ def _newest_digest(events: Sequence[LedgerEvent]) -> bytes:
 
 
 def _followed(timeline: SessionTimeline, event: LedgerEvent) -> SessionTimeline:
-    try:
-        timeline = _FOLDS[event.kind](timeline, event)
-    # About a node that no event has brought, an epoch that is not the next, or an unknown side.
-    except (KeyError, ValueError) as error:
-        raise LedgerError(
-            f"the chain's {event.kind} at block {event.block} does not follow from what went "
-            "before: ask another node"
-        ) from error
+    timeline = folded(_FOLDS, timeline, event)
     return replace(timeline, history=event.values["history"])
 
 

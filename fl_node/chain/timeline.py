@@ -6,6 +6,7 @@ from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from fl_node.chain.folding import folded
 from fl_node.chain.ledger import Ledger, LedgerEvent, Snapshot
 from fl_node.cid import Cid
 from fl_node.errors import LedgerError
@@ -154,16 +155,10 @@ def timeline_of(events: Iterable[LedgerEvent]) -> Timeline:
 
 
 def _followed(timeline: Timeline, event: LedgerEvent) -> Timeline:
-    try:
-        timeline = _FOLDS[event.kind](timeline, event)
-    # About a round, an update or a closing that no event has brought, or with an unknown reason.
-    except (KeyError, ValueError) as error:
-        raise LedgerError(
-            f"the chain's {event.kind} at block {event.block} does not follow from what went "
-            "before: ask another node"
-        ) from error
-    folded = event.kind != _ATTESTATION  # it only repeats the digest
-    return replace(timeline, history=event.values["history"]) if folded else timeline
+    timeline = folded(_FOLDS, timeline, event)
+    if event.kind == _ATTESTATION:  # it only repeats the digest
+        return timeline
+    return replace(timeline, history=event.values["history"])
 
 
 def read_timeline(ledger: Ledger) -> tuple[Snapshot, Timeline]:

@@ -114,7 +114,7 @@ def stands_still(network: Network) -> bool:
         heads = [head_of(host) for host in network.hosts]
     except DaemonError:
         return False
-    return all(head.age_seconds > _FRESH_PERIODS * network.period_seconds + 1 for head in heads)
+    return not any(_is_fresh(network, head) for head in heads)
 
 
 def wait_until_answering(host: Host, seconds: float) -> None:
@@ -151,9 +151,13 @@ def _chain_lacks(network: Network, host: Host, beyond: int) -> str:
     wanted = len(network.hosts) - 1
     if head.peers < wanted:
         return f"{host.name}: geth has {head.peers} of {wanted} peers"
-    if head.number <= beyond or head.age_seconds > _FRESH_PERIODS * network.period_seconds + 1:
+    if head.number <= beyond or not _is_fresh(network, head):
         return f"{host.name}: no block is sealed since {head.number}"
     return ""
+
+
+def _is_fresh(network: Network, head: Head) -> bool:
+    return head.age_seconds <= _FRESH_PERIODS * network.period_seconds + 1
 
 
 def _swarm_lacks(network: Network, host: Host) -> str:

@@ -178,9 +178,7 @@ class StepsAudit:
 
     @property
     def _peer(self) -> str:
-        is_node = self.kept.owner.party is Party.NODE
-        other = Party.PROVIDER if is_node else Party.NODE
-        return str(other.value)
+        return str(self.kept.owner.party.other.value)
 
 
 def unverifiable(kept: KeptEpoch, why: str) -> list[Verdict]:

@@ -6,6 +6,7 @@ where the epoch was, with the same bytes.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fl_node.errors import SplitError
@@ -67,6 +68,7 @@ class Conversation(Desk):
         self._party, self._peer, self._sign = party, peer, sign
         self._journal, self._link, self._is_recorded = journal, link, is_recorded
         self._samples = samples
+        self._spec = cache(boundaries.spec)  # the same for all whole batches of a phase
         self._history: History | None = None
         self._said = self._count(party)
         self._early: dict[Place, Weights] = {}
@@ -134,8 +136,7 @@ class Conversation(Desk):
 
     def greeting(self) -> Greeting:
         """Say how much of the other's is held."""
-        other = Party.NODE if self._party is Party.PROVIDER else Party.PROVIDER
-        held = self._count(other)
+        held = self._count(self._party.other)
         return Greeting(self._start.session, self._start.epoch, held, self._samples)
 
     def sent_after(self, count: int) -> Iterator[tuple[bytes, ...]]:
@@ -188,7 +189,7 @@ class Conversation(Desk):
 
     def _admitted(self, message: Message) -> Weights:
         record = message.record
-        spec = self._boundaries.spec(record.phase, self.batches.rows(record.step))
+        spec = self._spec(record.phase, self.batches.rows(record.step))
         with self._origin(record.step).answers():
             return read_frame(message.body, spec)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
 from fl_node.split.codecs.codec import Kept
 from fl_node.split.conversation import Conversation
-from fl_node.split.crossing import Crossing
+from fl_node.split.crossing import named
 from fl_node.split.draft import own_parts, parted
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
 from fl_node.split.flight import Act, Pause, fly
@@ -232,7 +232,7 @@ class _Exchange:
 
 def _steps(plan: SplitPlan, threads: int | None) -> NodeStep | TailedStep:
     lower, *tail = own_parts(plan)
-    crossing = [Crossing(f"cut/{i}", shape) for i, shape in enumerate(plan.crossing)]
+    crossing = named("cut", plan.crossing)
     more: _Settings = {
         "threads": threads,
         "nopeek": float(plan.nopeek),
@@ -240,5 +240,5 @@ def _steps(plan: SplitPlan, threads: int | None) -> NodeStep | TailedStep:
     }
     if not plan.is_u_shaped:
         return NodeStep(plan.training, lower, crossing, plan.output, **more)
-    features = [Crossing(f"features/{i}", shape) for i, shape in enumerate(plan.features)]
+    features = named("features", plan.features)
     return TailedStep(plan.training, lower, tail[0], crossing, features, **more)

@@ -15,7 +15,6 @@ from fl_node.split.phase import Party
 from fl_node.split.progress import FILE_NAME, read_progress
 from fl_node.split.record import session_id
 from fl_node.split.upper import FOLDER
-from fl_node.training.data import load_data, load_test_data
 
 
 def session_folder(home: Path, opened: OpenedSession, node: int) -> Path:
@@ -30,9 +29,7 @@ def built_owner(home: Path, settings: Settings, opened: OpenedSession, node: int
 
     :raises DataError: when the data are not there, or do not fit
     """
-    training = opened.plan.training
-    data = load_data(settings.data, training, node, folder=home)
-    test = load_test_data(settings.data, training, folder=home)
+    data, test = opened.data(home, settings.data, node)
     return DataOwner(opened.plan, node, opened.initial(), data, test, threads=threads_of(settings))
 
 
@@ -71,14 +68,15 @@ def leakage_of(home: Path, settings: Settings, node: int, epoch: int | None) -> 
     :raises SplitError: when its state is not there
     """
     opened = open_session(home, settings)
-    owner = built_owner(home, settings, opened, node)
+    data, _ = opened.data(home, settings.data, node)
+    threads = threads_of(settings)
+    owner = DataOwner(opened.plan, node, opened.initial(), data, None, threads=threads)
     owner.begin()
     folder = session_folder(home, opened, node)
     chosen = _newest_epoch(folder, opened) if epoch is None else epoch
     if chosen:
         owner.snapshots.put_back(checkpoint_file(folder, chosen))
-    data = load_data(settings.data, opened.plan.training, node, folder=home)
-    return leakage_report(opened.plan, owner.weights, data, threads=threads_of(settings))
+    return leakage_report(opened.plan, owner.weights, data, threads=threads)
 
 
 def _newest_epoch(folder: Path, opened: OpenedSession) -> int:

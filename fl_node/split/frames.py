@@ -5,6 +5,7 @@ Before anything is parsed, the size is held against the largest that the expecta
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class FrameSpec:
     ranges: Mapping[str, Range] = field(default_factory=dict)
     metrics: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def max_header_bytes(self) -> int:
         """The largest header of such a frame."""
         widest = dict.fromkeys(self.metrics, _WIDEST_NUMBER)

@@ -12,6 +12,7 @@ from fl_node.errors import NoFederationError
 from fl_node.federation import MAX_INITIAL_BYTES, MAX_PLAN_BYTES
 from fl_node.split.plan import SplitPlan, is_split_plan
 from fl_node.store.store import Store
+from fl_node.training.data import Dataset, load_data, load_test_data
 from fl_node.weights import Weights
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ class OpenedSession:
     ledger: SessionLedger
     store: Store
     plan: SplitPlan
+
+    def data(self, home: Path, source: str, node: int) -> tuple[Dataset, Dataset | None]:
+        """Load what a data owner trains on, and what it evaluates on if there is anything.
+
+        :param source: as the settings of its host name it
+        :raises DataError: when the data cannot be used
+        """
+        training = self.plan.training
+        test = load_test_data(source, training, folder=home)
+        return load_data(source, training, node, folder=home), test
 
     def initial(self) -> Weights:
         """Fetch the weights that a data owner starts from.

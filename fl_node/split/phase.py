@@ -9,6 +9,11 @@ class Party(Enum):
     NODE = "node"
     PROVIDER = "provider"
 
+    @property
+    def other(self) -> "Party":
+        """Give the one that it talks to."""
+        return Party.NODE if self is Party.PROVIDER else Party.PROVIDER
+
 
 class Phase(IntEnum):
     """What a message carries; the numbers are those of the records and order a step's leaves."""

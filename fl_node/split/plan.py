@@ -7,7 +7,7 @@ from typing import Any
 from fl_node.canonical import decode_json, encode_json
 from fl_node.cid import Cid
 from fl_node.errors import CanonicalError, PlanError
-from fl_node.plan import Plan
+from fl_node.plan import Plan, is_decimal
 
 FORMAT_VERSION = 1
 KIND = "split"
@@ -218,7 +218,7 @@ def _rules(plan: SplitPlan) -> list[tuple[str, bool, str]]:
             f"whole seconds from {_LEAST_DEADLINE_SECONDS} to {_MOST_SECONDS}",
         ),
         ("retention", _is_retention(plan.retention), "none, all, or a fraction such as 0.01"),
-        ("nopeek", _is_decimal(plan.nopeek), "an exact decimal as text"),
+        ("nopeek", is_decimal(plan.nopeek), "an exact decimal as text"),
     ]
 
 
@@ -243,16 +243,11 @@ def _has_seeds(part: OwnPart | None, plan: SplitPlan) -> bool:
     return all(_is_whole(plan.seed_count, seed + 1, _MOST_SEEDS) for seed in seeds)
 
 
-def _is_decimal(value: object) -> bool:
-    digits = value.replace(".", "", 1) if isinstance(value, str) else ""
-    return digits.isascii() and digits.isdigit() and len(digits) <= 30
-
-
 def _are_decimals(value: object) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_decimal, value.values()))
+    return isinstance(value, Mapping) and all(map(is_decimal, value.values()))
 
 
 def _is_retention(value: object) -> bool:
     if value in ("none", "all"):
         return True
-    return isinstance(value, str) and _is_decimal(value) and 0 < float(value) <= 1
+    return isinstance(value, str) and is_decimal(value) and 0 < float(value) <= 1

@@ -87,3 +87,11 @@ def read_progress(path: Path) -> Progress | None:
         return Progress(**parse_json(path.read_bytes()))
     except (OSError, CanonicalError, TypeError):
         return None
+
+
+def scores_of(measured: Mapping[str, float | None]) -> list[str]:
+    """Give what was measured as people read it, by name."""
+    return [
+        f"{name} {'-' if value is None else format(value, '.4f')}"
+        for name, value in sorted(measured.items())
+    ]

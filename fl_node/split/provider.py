@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
 from fl_node.split.conversation import Conversation
-from fl_node.split.crossing import Crossing
+from fl_node.split.crossing import named
 from fl_node.split.draft import upper_part
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
 from fl_node.split.phase import Phase
@@ -124,8 +124,8 @@ class Provider(Learner):
 
 def _steps(plan: SplitPlan, upper: UpperPart, threads: int | None) -> ProviderStep | MiddleStep:
     part = upper_part(plan, upper)
-    crossing = [Crossing(f"cut/{i}", shape) for i, shape in enumerate(plan.crossing)]
+    crossing = named("cut", plan.crossing)
     if not plan.is_u_shaped:
         return ProviderStep(plan.training, part, crossing, threads=threads)
-    features = [Crossing(f"features/{i}", shape) for i, shape in enumerate(plan.features)]
+    features = named("features", plan.features)
     return MiddleStep(plan.training, part, crossing, features, threads=threads)

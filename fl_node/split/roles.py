@@ -33,7 +33,6 @@ from fl_node.split.stream import Stream
 from fl_node.split.turns import Relay, all_turns, provide
 from fl_node.split.upper import FOLDER, UpperPart
 from fl_node.split.words import what_crosses
-from fl_node.training.data import load_data, load_test_data
 
 _LOOK_SECONDS = 0.5
 _CERTIFICATE_DAYS = 90
@@ -105,9 +104,7 @@ def train_all(home: Path, node: int | None, around: Surroundings) -> None:
         opened, settings = member.opened, member.settings
         member.require_consent()
         number = node or member.own_number()
-        training = opened.plan.training
-        data = load_data(settings.data, training, number, folder=home)
-        test = load_test_data(settings.data, training, folder=home)
+        data, test = opened.data(home, settings.data, number)
         for line in what_crosses(opened.plan, data):
             around.say(line)
         initial, threads = opened.initial(), threads_of(settings)
@@ -126,7 +123,7 @@ def train_all(home: Path, node: int | None, around: Surroundings) -> None:
         provider = member.wait_announced(PROVIDER, "the provider")
         link = member.link(_connecting(member, keys, number))
         party = member.party(Party.NODE, number, keys, learner, link, provider.key)
-        turns = _turns(member.timeline(), training.epochs)
+        turns = _turns(member.timeline(), opened.plan.training.epochs)
         relay = Relay(
             number, turns, party, learner, opened.ledger, opened.store, keys, around.pause
         )

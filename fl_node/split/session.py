@@ -194,7 +194,7 @@ class SessionParty:
             is_signed=self._is_signed,
             verify={
                 self.party: partial(verify, self.keys.key),
-                self._other: partial(verify, self.peer_key()),
+                self.party.other: partial(verify, self.peer_key()),
             },
         )
 
@@ -284,11 +284,7 @@ class SessionParty:
 
     def _peer(self) -> Peer:
         who = "the provider" if self.party is Party.NODE else f"node {self.node}"
-        return Peer(self._other, who, partial(verify, self.peer_key()))
-
-    @property
-    def _other(self) -> Party:
-        return Party.NODE if self.party is Party.PROVIDER else Party.PROVIDER
+        return Peer(self.party.other, who, partial(verify, self.peer_key()))
 
     def _epochs(self) -> tuple[RecordedEpoch, ...]:
         return read_session_timeline(self.ledger).sessions[self.node].epochs

@@ -10,7 +10,7 @@ from fl_node.cid import Cid
 from fl_node.hosts import homes_of
 from fl_node.split.opening import OpenedSession
 from fl_node.split.phase import Party
-from fl_node.split.progress import FILE_NAME, Progress, read_progress
+from fl_node.split.progress import FILE_NAME, Progress, read_progress, scores_of
 from fl_node.split.record import session_id
 from fl_node.split.upper import FOLDER
 
@@ -157,5 +157,4 @@ def _figures(progress: Progress) -> str:
 
 
 def _scores(measured: Any) -> str:
-    shown = [f"{name} {'-' if v is None else format(v, '.4f')}" for name, v in measured.items()]
-    return ", ".join(sorted(shown)) or "nothing measured"
+    return ", ".join(scores_of(measured)) or "nothing measured"

@@ -118,7 +118,7 @@ class Duet:
             self.root = conversation.history.tree().root
 
     def conversation(self, party: Party, epoch: int, journal: Journal, link: Link) -> Conversation:
-        other = Party.NODE if party is Party.PROVIDER else Party.PROVIDER
+        other = party.other
         return Conversation(
             EpochStart(self.session, epoch, self.root if epoch > 1 else self.session),
             self.boundaries,

@@ -102,7 +102,7 @@ def test_a_lie_is_refused_by_name_and_nothing_of_it_is_used(
     duet, monkeypatch, which, phase, name
 ) -> None:
     lie, played, liar = (LIES | LABELS)[name], duet(which), phase.sender
-    honest = Party.NODE if liar is Party.PROVIDER else Party.PROVIDER
+    honest = liar.other
 
     def said(_link, message, before):
         return lie.tell(Said(message, before, played.keys[liar].sign))
@@ -134,7 +134,7 @@ def test_more_bytes_than_any_message_has_are_refused_before_they_are_read(
     with telling(monkeypatch, phase, said), pytest.raises(MessageTooLargeError, match="the bound"):
         played.play(1)
     liar = phase.sender
-    assert_as_before(played, Party.NODE if liar is Party.PROVIDER else Party.PROVIDER)
+    assert_as_before(played, liar.other)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x09rubbish", b"\x00no json", b'\x00{"epoch": -1}'])

@@ -80,9 +80,7 @@ def changes_the_others(party: Party) -> None:
     def anew(_: Conversation, signed: SignedRecord) -> SignedRecord:
         return replace(signed, record=replace(signed.record, body=b"b" * 32))
 
-    _changes(
-        _FORGED_IN, _spoken_by(Party.NODE if party is Party.PROVIDER else Party.PROVIDER), anew
-    )
+    _changes(_FORGED_IN, _spoken_by(party.other), anew)
 
 
 def dawdles(_party: Party) -> None:
