@@ -11,7 +11,7 @@ from fl_node.options import counted, examples, print_json, with_folder, with_jso
 if TYPE_CHECKING:
     from aggregator.audit import Audit, Finding
     from aggregator.bundle import BundleAudit
-    from fl_node.split.audit import SplitAudit
+    from fl_node.split.audit.split import SplitAudit
 
 _ANCHOR_DIGITS = 64
 
@@ -108,7 +108,7 @@ def _audited_split(
 
 
 def _tell_split(found: "SplitAudit", as_json: bool) -> None:
-    from fl_node.split.audit_words import split_audit_document, split_audit_lines
+    from fl_node.split.audit.words import split_audit_document, split_audit_lines
 
     if as_json:
         print_json(split_audit_document(found))

@@ -25,10 +25,10 @@ from typing import Any
 import grpc
 
 from fl_node.errors import ChannelClosedError
-from fl_node.split.channel import connect
-from fl_node.split.keys import SessionKeys
-from fl_node.split.server import Server
-from fl_node.split.tls import client_context, server_context
+from fl_node.split.channel.client import connect
+from fl_node.split.channel.keys import SessionKeys
+from fl_node.split.channel.server import Server
+from fl_node.split.channel.tls import client_context, server_context
 
 MESSAGE_BYTES = 128 * 7 * 7 * 64 * 4  # the paper's CNN, batch 128, cut after the second pooling
 ROUNDS, TRIPS_A_ROUND, DROPPED_ROUNDS = 60, 2, 5

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from fl_node.split.crossing import named
 from fl_node.split.draft import SplitDraft, draft_split, own_parts, parted, upper_part
 from fl_node.split.leakage.alarm import Alarm
 from fl_node.split.leakage.rehearsal import rehearse
 from fl_node.split.leakage.report import leakage_report
-from fl_node.split.node_step import NodeStep
+from fl_node.split.parts.crossing import named
+from fl_node.split.parts.node_step import NodeStep
+from fl_node.split.parts.provider_step import ProviderStep
 from fl_node.split.plan_file import parse_split_file
-from fl_node.split.provider_step import ProviderStep
 from fl_node.training.backend import start_backend
 from fl_node.training.data import load_data, load_test_data
 from fl_node.training.dataset import Dataset

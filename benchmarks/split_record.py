@@ -20,15 +20,15 @@ import numpy as np
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fl_node.split.codecs.codec import Direction
-from fl_node.split.codecs.float32 import Float32
-from fl_node.split.frames import FrameSpec, read_frame, write_frame
-from fl_node.split.history import History, Peer
-from fl_node.split.journal import Journal
-from fl_node.split.message import Message
-from fl_node.split.phase import Party, Phase
-from fl_node.split.schedule import Place, Schedule
-from fl_node.split.wire import Wire
+from fl_node.split.record.history import History, Peer
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.message import Message
+from fl_node.split.record.phase import Party, Phase
+from fl_node.split.record.schedule import Place, Schedule
+from fl_node.split.wire.boundary import Wire
+from fl_node.split.wire.codecs.codec import Direction
+from fl_node.split.wire.codecs.float32 import Float32
+from fl_node.split.wire.frames import FrameSpec, read_frame, write_frame
 
 BAR = 0.03
 ROWS, SAMPLE = 128, (7, 7, 64)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from fl_node.split.cut import cut_model
-from fl_node.split.node_step import NodeStep
-from fl_node.split.parts import divide
-from fl_node.split.provider_step import ProviderStep
+from fl_node.split.parts.cut import cut_model
+from fl_node.split.parts.node_step import NodeStep
+from fl_node.split.parts.part import divide
+from fl_node.split.parts.provider_step import ProviderStep
 from fl_node.training.compiled import compile_model
 from fl_node.training.data import is_sparse
 from fl_node.training.dataset import Dataset

@@ -25,24 +25,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_node.split.boundaries import Boundaries
-from fl_node.split.channel import connect
+from fl_node.split.channel.client import connect
+from fl_node.split.channel.keys import SessionKeys, verify
+from fl_node.split.channel.link import Link
+from fl_node.split.channel.server import Server
+from fl_node.split.channel.stream import Stream
 from fl_node.split.conversation import Conversation, EpochStart
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.draft import SplitDraft, draft_split
 from fl_node.split.epoch import EpochRun, Learner, Turn
-from fl_node.split.history import Peer
-from fl_node.split.journal import Journal
-from fl_node.split.keys import SessionKeys, verify
-from fl_node.split.link import Link
-from fl_node.split.node_step import NodeStep
-from fl_node.split.phase import Party
+from fl_node.split.parts.node_step import NodeStep
+from fl_node.split.parts.provider_step import ProviderStep
 from fl_node.split.plan_file import parse_split_file
 from fl_node.split.provider import Provider
-from fl_node.split.provider_step import ProviderStep
-from fl_node.split.record import session_id
-from fl_node.split.server import Server
-from fl_node.split.stream import Stream
+from fl_node.split.record.history import Peer
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.phase import Party
+from fl_node.split.record.signed import session_id
+from fl_node.split.wire.boundaries import Boundaries
 
 SESSION = session_id(1, "0x" + "00" * 20, 1)
 _SECONDS = 120

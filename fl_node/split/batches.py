@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fl_node.errors import SplitError
-from fl_node.split.schedule import Schedule
+from fl_node.split.record.schedule import Schedule
 from fl_node.training.steps import EVALUATION_BATCH
 
 _MOST_SAMPLES = 2**31 - 1

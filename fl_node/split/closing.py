@@ -8,12 +8,12 @@ from typing import Any
 from fl_node.chain.epochs import EpochRecord
 from fl_node.cid import Cid
 from fl_node.errors import CidError, SignatureError, SplitError
-from fl_node.split.history import Peer
-from fl_node.split.link import Link
-from fl_node.split.merkle import Tree, first_difference
-from fl_node.split.phase import Party
-from fl_node.split.record import SignedRecord, Verify
-from fl_node.split.refusal import UnfitError
+from fl_node.split.channel.link import Link
+from fl_node.split.record.history import Peer
+from fl_node.split.record.merkle import Tree, first_difference
+from fl_node.split.record.phase import Party
+from fl_node.split.record.refusal import UnfitError
+from fl_node.split.record.signed import SignedRecord, Verify
 
 _DIGEST_BYTES = 32
 _SHOWN_DIGITS = 16

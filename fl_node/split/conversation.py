@@ -12,16 +12,16 @@ from pathlib import Path
 from fl_node.errors import SplitError
 from fl_node.files import write_atomically
 from fl_node.split.batches import Batches
-from fl_node.split.boundaries import Boundaries
-from fl_node.split.frames import read_frame
-from fl_node.split.history import History, Peer
-from fl_node.split.journal import Journal
-from fl_node.split.link import Desk, Greeting, Link
-from fl_node.split.message import Message
-from fl_node.split.phase import Party
-from fl_node.split.record import Sign, SignedRecord, body_digest
-from fl_node.split.refusal import Origin, RefusedError
-from fl_node.split.schedule import Place
+from fl_node.split.channel.link import Desk, Greeting, Link
+from fl_node.split.record.history import History, Peer
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.message import Message
+from fl_node.split.record.phase import Party
+from fl_node.split.record.refusal import Origin, RefusedError
+from fl_node.split.record.schedule import Place
+from fl_node.split.record.signed import Sign, SignedRecord, body_digest
+from fl_node.split.wire.boundaries import Boundaries
+from fl_node.split.wire.frames import read_frame
 from fl_node.weights import Weights
 
 _OWN_ONLY = 0o600
@@ -31,7 +31,7 @@ _OWN_ONLY = 0o600
 class EpochStart:
     """Where an epoch begins.
 
-    :ivar session: see :func:`fl_node.split.record.session_id`
+    :ivar session: see :func:`fl_node.split.record.signed.session_id`
     :ivar seed: the last epoch's root; the session's id in the first one
     """
 

@@ -10,21 +10,21 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
-from fl_node.split.codecs.codec import Kept
 from fl_node.split.conversation import Conversation
-from fl_node.split.crossing import named
 from fl_node.split.draft import own_parts, parted
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
 from fl_node.split.flight import Act, Pause, fly
 from fl_node.split.leakage.alarm import Guard
-from fl_node.split.node_step import NodeStep
-from fl_node.split.phase import Phase
+from fl_node.split.parts.crossing import named
+from fl_node.split.parts.node_step import NodeStep
+from fl_node.split.parts.tailed_step import TailedStep
 from fl_node.split.plan import SplitPlan
-from fl_node.split.refusal import Origin
-from fl_node.split.schedule import Place
+from fl_node.split.record.phase import Phase
+from fl_node.split.record.refusal import Origin
+from fl_node.split.record.schedule import Place
 from fl_node.split.snapshots import Snapshots
-from fl_node.split.tailed_step import TailedStep
+from fl_node.split.wire.boundaries import TARGETS, Boundaries, frame, measured
+from fl_node.split.wire.codecs.codec import Kept
 from fl_node.training.data import Dataset
 from fl_node.training.draws import key_of, permutation
 from fl_node.weights import Weights

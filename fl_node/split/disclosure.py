@@ -6,14 +6,14 @@ from pathlib import Path
 from fl_node.config import Settings, load_settings
 from fl_node.connect import threads_of
 from fl_node.errors import SplitError
-from fl_node.split.audit import SplitAudit, audit_split
+from fl_node.split.audit.split import SplitAudit, audit_split
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.epoch import checkpoint_file
 from fl_node.split.leakage.report import LeakageReport, leakage_report
 from fl_node.split.opening import OpenedSession, open_session
-from fl_node.split.phase import Party
 from fl_node.split.progress import FILE_NAME, read_progress
-from fl_node.split.record import session_id
+from fl_node.split.record.phase import Party
+from fl_node.split.record.signed import session_id
 from fl_node.split.upper import FOLDER
 
 
@@ -43,7 +43,7 @@ def audit_disclosed(
     """Check split learning, and what hosts disclose.
 
     :param disclosed: hosts' folders
-    :raises FlnodeError: as :func:`fl_node.split.audit.audit_split`
+    :raises FlnodeError: as :func:`fl_node.split.audit.split.audit_split`
     """
     opened = open_session(home, settings)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from fl_node.errors import PlanError
 from fl_node.plan import Plan
-from fl_node.split.boundaries import Boundaries
-from fl_node.split.cut import Cut, cut_model
-from fl_node.split.parts import Part
-from fl_node.split.party import check_optimizer
+from fl_node.split.parts.cut import Cut, cut_model
+from fl_node.split.parts.part import Part
+from fl_node.split.parts.party import check_optimizer
 from fl_node.split.plan import OwnPart, SplitPlan
 from fl_node.split.plan_file import SplitFile, parse_split_file, read_toml
 from fl_node.split.upper import UpperPart
+from fl_node.split.wire.boundaries import Boundaries
 from fl_node.training.backend import start_backend
 from fl_node.training.draft import draft_model, optimizer_config
 from fl_node.training.models import check_variables, weights_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fl_node.split.conversation import Conversation
-from fl_node.split.journal import Journal
+from fl_node.split.record.journal import Journal
 from fl_node.split.snapshots import Snapshots
 
 Metrics = Mapping[str, float | None]

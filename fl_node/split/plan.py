@@ -20,7 +20,7 @@ _MOST_SEEDS = 10**6
 
 @dataclass(frozen=True)
 class OwnPart:
-    """A part that the data owner trains, described as :class:`fl_node.split.parts.Part` is.
+    """A part that the data owner trains, described as :class:`fl_node.split.parts.part.Part` is.
 
     :ivar model: its Keras configuration; None for the lower part, whose is the training's
     :ivar names: its names of its weights to the whole model's

@@ -5,18 +5,18 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fl_node.split.boundaries import TARGETS, Boundaries, frame, measured
 from fl_node.split.conversation import Conversation
-from fl_node.split.crossing import named
 from fl_node.split.draft import upper_part
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
-from fl_node.split.phase import Phase
+from fl_node.split.parts.crossing import named
+from fl_node.split.parts.provider_step import MiddleStep, ProviderStep
 from fl_node.split.plan import SplitPlan
-from fl_node.split.provider_step import MiddleStep, ProviderStep
-from fl_node.split.refusal import Origin
-from fl_node.split.schedule import Place
+from fl_node.split.record.phase import Phase
+from fl_node.split.record.refusal import Origin
+from fl_node.split.record.schedule import Place
 from fl_node.split.snapshots import Snapshots
 from fl_node.split.upper import UpperPart
+from fl_node.split.wire.boundaries import TARGETS, Boundaries, frame, measured
 from fl_node.training.backend import start_backend
 from fl_node.training.draws import key_of
 from fl_node.weights import Weights

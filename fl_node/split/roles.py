@@ -15,23 +15,23 @@ from fl_node.config import FILE_NAME, Settings, load_settings
 from fl_node.connect import open_signer, threads_of
 from fl_node.errors import LedgerError, PlanError, SplitError
 from fl_node.patience import Patience
-from fl_node.split.boundaries import Boundaries
-from fl_node.split.channel import connect
+from fl_node.split.channel.client import connect
+from fl_node.split.channel.keys import SessionKeys
+from fl_node.split.channel.link import Link
+from fl_node.split.channel.server import Server
+from fl_node.split.channel.stream import Stream
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.epoch import Learner, Turn
-from fl_node.split.keys import SessionKeys
 from fl_node.split.leakage.alarm import guard_of
-from fl_node.split.link import Link
 from fl_node.split.opening import OpenedSession, open_session
-from fl_node.split.phase import Party
 from fl_node.split.progress import Progress, ProgressFile
 from fl_node.split.provider import Provider
-from fl_node.split.record import LEAF_BYTES, session_id
-from fl_node.split.server import Server
+from fl_node.split.record.phase import Party
+from fl_node.split.record.signed import LEAF_BYTES, session_id
 from fl_node.split.session import SessionParty, Signatures
-from fl_node.split.stream import Stream
 from fl_node.split.turns import Relay, all_turns, provide
 from fl_node.split.upper import FOLDER, UpperPart
+from fl_node.split.wire.boundaries import Boundaries
 from fl_node.split.words import what_crosses
 
 _LOOK_SECONDS = 0.5

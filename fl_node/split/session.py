@@ -11,20 +11,20 @@ from fl_node.chain.session_ledger import SessionLedger
 from fl_node.chain.session_timeline import RecordedEpoch, read_session_timeline
 from fl_node.cid import Cid
 from fl_node.errors import RevertedError, SplitError
-from fl_node.split.boundaries import Boundaries
+from fl_node.split.channel.keys import SessionKeys, verify
+from fl_node.split.channel.link import Link, SilentError
 from fl_node.split.closing import Agreed, Claim, Closing, HistoriesPartError
 from fl_node.split.conversation import Conversation, EpochRecordedError, EpochStart
 from fl_node.split.epoch import EpochRun, Learner, Metrics, Turn, checkpoint_file
-from fl_node.split.history import Peer
-from fl_node.split.journal import Journal
-from fl_node.split.keys import SessionKeys, verify
-from fl_node.split.link import Link, SilentError
-from fl_node.split.phase import Party
 from fl_node.split.plan import SplitPlan
 from fl_node.split.progress import ProgressFile
-from fl_node.split.records import encode_records
-from fl_node.split.retention import Retention
+from fl_node.split.record.history import Peer
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.phase import Party
+from fl_node.split.record.records import encode_records
+from fl_node.split.record.retention import Retention
 from fl_node.split.snapshots import checkpoint_digest, checkpoint_salt
+from fl_node.split.wire.boundaries import Boundaries
 from fl_node.store.store import Store
 from fl_node.weights import Weights
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fl_node.errors import SplitError, WeightsError
-from fl_node.split.record import Sign
+from fl_node.split.record.signed import Sign
 from fl_node.training.state import TrainingState
 from fl_node.weights import Tensor, TensorSpec, Weights, encode_header
 

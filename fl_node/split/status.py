@@ -9,9 +9,9 @@ from fl_node.chain.session_timeline import RecordedAlone, SessionLog, read_sessi
 from fl_node.cid import Cid
 from fl_node.hosts import homes_of
 from fl_node.split.opening import OpenedSession
-from fl_node.split.phase import Party
 from fl_node.split.progress import FILE_NAME, Progress, read_progress, scores_of
-from fl_node.split.record import session_id
+from fl_node.split.record.phase import Party
+from fl_node.split.record.signed import session_id
 from fl_node.split.upper import FOLDER
 
 _MEGABYTE = 10**6

@@ -12,9 +12,9 @@ from fl_node.chain.epochs import HandOver
 from fl_node.chain.session_ledger import SessionLedger
 from fl_node.chain.session_timeline import SessionTimeline, read_session_timeline
 from fl_node.errors import RevertedError
-from fl_node.split.certificate import read_certificate
+from fl_node.split.channel.certificate import read_certificate
+from fl_node.split.channel.keys import SessionKeys, seal
 from fl_node.split.epoch import Learner, Turn
-from fl_node.split.keys import SessionKeys, seal
 from fl_node.split.session import SessionParty
 from fl_node.store.store import Store
 from fl_node.weights import Weights

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from fl_node.split.boundaries import TARGETS, Boundaries
 from fl_node.split.plan import SplitPlan
-from fl_node.split.traffic import Traffic, training_traffic
+from fl_node.split.wire.boundaries import TARGETS, Boundaries
+from fl_node.split.wire.traffic import Traffic, training_traffic
 from fl_node.training.data import TRAIN_IMAGES, Dataset
 
 _MEGABYTE = 10**6

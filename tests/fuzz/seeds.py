@@ -200,15 +200,15 @@ def split() -> None:
     import numpy as np
 
     from fl_node.cid import Cid
+    from fl_node.split.channel.keys import SessionKeys
+    from fl_node.split.channel.link import Greeting, _encoded
     from fl_node.split.closing import Claim
-    from fl_node.split.codecs.codec import Direction
-    from fl_node.split.frames import write_frame
-    from fl_node.split.keys import SessionKeys
-    from fl_node.split.link import Greeting, _encoded
-    from fl_node.split.message import Message
-    from fl_node.split.message_log import MessageLog
-    from fl_node.split.phase import Phase
-    from fl_node.split.record import Record, SignedRecord, body_digest
+    from fl_node.split.record.message import Message
+    from fl_node.split.record.message_log import MessageLog
+    from fl_node.split.record.phase import Phase
+    from fl_node.split.record.signed import Record, SignedRecord, body_digest
+    from fl_node.split.wire.codecs.codec import Direction
+    from fl_node.split.wire.frames import write_frame
     from tests.fuzz.split_learning import CODECS, EPOCH, READERS, ROWS, SESSION, wire
     from tests.split.test_plan import PLAN, TAIL
 

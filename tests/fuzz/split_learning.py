@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 
-from fl_node.split import link
-from fl_node.split.certificate import read_certificate
+from fl_node.split.channel import link
+from fl_node.split.channel.certificate import read_certificate
 from fl_node.split.closing import Claim
-from fl_node.split.codecs.codec import Direction
-from fl_node.split.codecs.registry import codec_of
-from fl_node.split.frames import FrameSpec, read_frame
-from fl_node.split.message import Message
-from fl_node.split.message_log import MessageLog
 from fl_node.split.plan import SplitPlan
-from fl_node.split.records import decode_records, encode_records
-from fl_node.split.wire import Wire
+from fl_node.split.record.message import Message
+from fl_node.split.record.message_log import MessageLog
+from fl_node.split.record.records import decode_records, encode_records
+from fl_node.split.wire.boundary import Wire
+from fl_node.split.wire.codecs.codec import Direction
+from fl_node.split.wire.codecs.registry import codec_of
+from fl_node.split.wire.frames import FrameSpec, read_frame
 from tests.fuzz.folders import FOLDER
 
 SESSION, EPOCH, ROWS = bytes(32), 1, 2

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fl_node.cid import Cid
-from fl_node.split.audit import audit_split
-from fl_node.split.audit_records import root_of
-from fl_node.split.phase import Party
-from fl_node.split.record import LEAF_BYTES, SignedRecord
+from fl_node.split.audit.records import root_of
+from fl_node.split.audit.split import audit_split
+from fl_node.split.record.phase import Party
+from fl_node.split.record.signed import LEAF_BYTES, SignedRecord
 from tests.split.audit_scene import (
     NODE,
     PROVIDER,

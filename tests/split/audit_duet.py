@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fl_node.split.audit import SplitAudit, audit_split
+from fl_node.split.audit.split import SplitAudit, audit_split
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.draft import SplitDraft, draft_split
-from fl_node.split.phase import Party
 from fl_node.split.plan_file import parse_split_file
-from fl_node.split.records import decode_records
-from fl_node.split.schedule import Schedule
+from fl_node.split.record.phase import Party
+from fl_node.split.record.records import decode_records
+from fl_node.split.record.schedule import Schedule
 from fl_node.training.backend import start_backend
 from fl_node.training.dataset import Dataset
 from fl_node.training.models import build_model

@@ -15,19 +15,19 @@ from fl_node.chain.history import first_session_break
 from fl_node.chain.ledger import LedgerEvent
 from fl_node.cid import Cid
 from fl_node.plan import Plan
-from fl_node.split.boundaries import Boundaries
+from fl_node.split.channel.keys import SessionKeys
 from fl_node.split.epoch import checkpoint_file
-from fl_node.split.history import History
-from fl_node.split.journal import Journal
-from fl_node.split.keys import SessionKeys
 from fl_node.split.opening import OpenedSession
-from fl_node.split.phase import Party
 from fl_node.split.plan import OwnPart, SplitPlan
-from fl_node.split.record import session_id
-from fl_node.split.records import encode_records
-from fl_node.split.retention import Retention
-from fl_node.split.schedule import Place, Schedule
+from fl_node.split.record.history import History
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.phase import Party
+from fl_node.split.record.records import encode_records
+from fl_node.split.record.retention import Retention
+from fl_node.split.record.schedule import Place, Schedule
+from fl_node.split.record.signed import session_id
 from fl_node.split.snapshots import checkpoint_digest, checkpoint_salt
+from fl_node.split.wire.boundaries import Boundaries
 from fl_node.store.directory import DirectoryStore
 from fl_node.weights import Weights
 from tests.chain.scene import ROLES, address

@@ -2,10 +2,10 @@
 
 import hashlib
 
-from fl_node.split.history import History, Peer
-from fl_node.split.message import Message
-from fl_node.split.phase import Party, Phase
-from fl_node.split.schedule import Place, Schedule
+from fl_node.split.record.history import History, Peer
+from fl_node.split.record.message import Message
+from fl_node.split.record.phase import Party, Phase
+from fl_node.split.record.schedule import Place, Schedule
 
 SESSION = hashlib.sha256(b"a session").digest()
 SEED = SESSION

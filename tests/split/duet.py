@@ -8,21 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fl_node.split import keys as split_keys
-from fl_node.split.boundaries import Boundaries
-from fl_node.split.channel import connect
+from fl_node.split.channel import keys as split_keys
+from fl_node.split.channel.client import connect
+from fl_node.split.channel.keys import SessionKeys
+from fl_node.split.channel.link import Link
+from fl_node.split.channel.server import Server
 from fl_node.split.conversation import Conversation, EpochStart
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.draft import SplitDraft
 from fl_node.split.epoch import EpochRun, Turn
-from fl_node.split.history import Peer
-from fl_node.split.journal import Journal
-from fl_node.split.keys import SessionKeys
-from fl_node.split.link import Link
-from fl_node.split.phase import Party, Phase
 from fl_node.split.provider import Provider
-from fl_node.split.record import SignedRecord, session_id
-from fl_node.split.server import Server
+from fl_node.split.record.history import Peer
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.phase import Party, Phase
+from fl_node.split.record.signed import SignedRecord, session_id
+from fl_node.split.wire.boundaries import Boundaries
 
 SESSION = session_id(1337, "0x" + "52" * 20, 1)
 _DEADLINE_SECONDS = 30

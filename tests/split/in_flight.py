@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from fl_node.split.keys import SessionKeys
-from fl_node.split.phase import Party, Phase
+from fl_node.split.channel.keys import SessionKeys
+from fl_node.split.record.phase import Party, Phase
 from tests.split.duet import Duet
 
 ROOT = Path(__file__).parents[2]

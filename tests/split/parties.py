@@ -6,9 +6,9 @@ import struct
 import threading
 from contextlib import contextmanager
 
-from fl_node.split.channel import connect
-from fl_node.split.keys import SessionKeys
-from fl_node.split.server import Server
+from fl_node.split.channel.client import connect
+from fl_node.split.channel.keys import SessionKeys
+from fl_node.split.channel.server import Server
 
 PROVIDER, ANA, BEN, STRANGER = (
     SessionKeys.create(name, days=1) for name in ("provider", "ana", "ben", "stranger")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fl_node.split.draft import draft_split, own_parts, upper_part
-from fl_node.split.parts import join
-from fl_node.split.phase import Phase
+from fl_node.split.parts.part import join
 from fl_node.split.plan_file import parse_split_file
+from fl_node.split.record.phase import Phase
 from fl_node.training.data import load_data, load_test_data
 from fl_node.training.draft import draft_plan
 from fl_node.training.local import Trainer

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import pytest
 
 from fl_node.errors import MessageTooLargeError, SplitError
-from fl_node.split.journal import Journal, journal_folder
-from fl_node.split.link import Link
-from fl_node.split.message import Message
-from fl_node.split.phase import Party, Phase
-from fl_node.split.record import SignedRecord
-from fl_node.split.refusal import Refusal, RefusedError
-from fl_node.split.schedule import Place
+from fl_node.split.channel.link import Link
+from fl_node.split.record.journal import Journal, journal_folder
+from fl_node.split.record.message import Message
+from fl_node.split.record.phase import Party, Phase
+from fl_node.split.record.refusal import Refusal, RefusedError
+from fl_node.split.record.schedule import Place
+from fl_node.split.record.signed import SignedRecord
 from fl_node.training.dataset import Dataset
 from tests.split.devnet import small
 from tests.split.devnet.lies import LABELS, LIES, Said

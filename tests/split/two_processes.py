@@ -73,7 +73,7 @@ class Told:
 
 def provide(pipe: Any, threads: int) -> None:
     """Serve as the provider: sessions one after another, until nothing more is told."""
-    from fl_node.split.provider_step import MiddleStep, ProviderStep
+    from fl_node.split.parts.provider_step import MiddleStep, ProviderStep
 
     while (told := pipe.recv()) is not None:
         plan = Plan.decode(told.plan)
@@ -127,10 +127,10 @@ class Trained:
 
 def train_cut(pipe: Any, draft: Any, data: Any, case: Case, threads: int | None) -> Trained:
     """Train one epoch in parts, with the provider at the other end of the pipe."""
-    from fl_node.split.cut import cut_model
-    from fl_node.split.node_step import NodeStep
-    from fl_node.split.parts import divide, join
-    from fl_node.split.tailed_step import TailedStep
+    from fl_node.split.parts.cut import cut_model
+    from fl_node.split.parts.node_step import NodeStep
+    from fl_node.split.parts.part import divide, join
+    from fl_node.split.parts.tailed_step import TailedStep
     from fl_node.training.draws import key_of, permutation
     from fl_node.training.models import build_model
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fl_node.split.phase import Phase
-from fl_node.split.record import Record, SignedRecord, body_digest, session_id
+from fl_node.split.record.phase import Phase
+from fl_node.split.record.signed import Record, SignedRecord, body_digest, session_id
 from tests.vectors.make import write
 
 CHAIN_ID, CONTRACT, NODE = 1337, "0x5FbDB2315678afecb367f032d93F642f64180aa3", 2

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_node.split.boundaries import Boundaries
 from fl_node.split.draft import own_parts
 from fl_node.split.leakage.stand_in import middle
-from fl_node.split.party import Party, forward
+from fl_node.split.parts.party import Party, forward
+from fl_node.split.parts.samples import feed_of
+from fl_node.split.parts.score import Score
 from fl_node.split.plan import SplitPlan
-from fl_node.split.samples import feed_of
-from fl_node.split.score import Score
+from fl_node.split.wire.boundaries import Boundaries
 from fl_node.training.dataset import Dataset
 from fl_node.training.draws import key_of, permutation
 from fl_node.weights import Weights

@@ -16,9 +16,9 @@ from fl_node.split.draft import own_parts, parted
 from fl_node.split.leakage.classes import Classes, classes_of
 from fl_node.split.leakage.stand_in import head
 from fl_node.split.leakage.traits import traits
-from fl_node.split.party import Party, forward, total
+from fl_node.split.parts.party import Party, forward, total
+from fl_node.split.parts.samples import feed_of
 from fl_node.split.plan import SplitPlan
-from fl_node.split.samples import feed_of
 from fl_node.training.dataset import Dataset
 from fl_node.training.draws import key_of, permutation
 from fl_node.weights import Weights

@@ -11,7 +11,7 @@ from fl_node.split.leakage.classes import classes_of
 from fl_node.split.leakage.labels import LabelLeakage, label_leakage
 from fl_node.split.leakage.own import OwnParts
 from fl_node.split.leakage.reconstruction import Reconstruction, reconstruct
-from fl_node.split.nopeek import as_rows, distance_correlation
+from fl_node.split.parts.nopeek import as_rows, distance_correlation
 from fl_node.split.plan import SplitPlan
 from fl_node.training.dataset import Dataset
 from fl_node.training.draws import key_of, permutation

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fl_node.split.history import History
-from fl_node.split.merkle import Tree
-from fl_node.split.phase import Party
-from fl_node.split.record import Record, SignedRecord
-from fl_node.split.schedule import Place, Schedule
+from fl_node.split.record.history import History
+from fl_node.split.record.merkle import Tree
+from fl_node.split.record.phase import Party
+from fl_node.split.record.schedule import Place, Schedule
+from fl_node.split.record.signed import Record, SignedRecord
 from tests.split.devnet.story import HEADER, Story, host_of
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fl_node.split.frames import write_frame
-from fl_node.split.keys import SessionKeys
-from fl_node.split.message import Message
-from fl_node.split.phase import Phase
-from fl_node.split.record import Sign, SignedRecord, body_digest
-from fl_node.split.refusal import Refusal
+from fl_node.split.channel.keys import SessionKeys
+from fl_node.split.record.message import Message
+from fl_node.split.record.phase import Phase
+from fl_node.split.record.refusal import Refusal
+from fl_node.split.record.signed import Sign, SignedRecord, body_digest
+from fl_node.split.wire.frames import write_frame
 from fl_node.weights import Weights
 
 Pieces = tuple[bytes, bytes]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from fl_node.split import roles
+from fl_node.split.channel.link import Link
 from fl_node.split.conversation import Conversation
-from fl_node.split.journal import Journal
-from fl_node.split.link import Link
-from fl_node.split.message import Message
-from fl_node.split.phase import Party, Phase
-from fl_node.split.record import SignedRecord
-from fl_node.split.schedule import Place
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.message import Message
+from fl_node.split.record.phase import Party, Phase
+from fl_node.split.record.schedule import Place
+from fl_node.split.record.signed import SignedRecord
 from fl_node.split.session import SessionParty
 from tests.crash.fuse import before
 from tests.split.devnet.lies import LIES, Said

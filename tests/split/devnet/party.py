@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from fl_node.split.phase import Party
+from fl_node.split.record.phase import Party
 from tests.crash.fuse import Fuse
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fl_node.split.draft import SplitDraft, draft_split
 from fl_node.split.plan_file import parse_split_file
-from fl_node.split.schedule import Schedule
+from fl_node.split.record.schedule import Schedule
 
 BATCH, SAMPLES, TESTED = 8, 59, 503
 STEPS, EVALUATIONS, EPOCHS, SNAPSHOT_STEPS = 8, 2, 2, 3

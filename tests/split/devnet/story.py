@@ -13,12 +13,12 @@ from fl_node.config import load_settings, save_settings
 from fl_node.connect import open_chain
 from fl_node.members import read_members
 from fl_node.patience import Patience
+from fl_node.split.channel.keys import SessionKeys
 from fl_node.split.deployment import deploy_split
 from fl_node.split.draft import SplitDraft
 from fl_node.split.epoch import checkpoint_file
-from fl_node.split.journal import Journal
-from fl_node.split.keys import SessionKeys
-from fl_node.split.record import session_id
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.signed import session_id
 from fl_node.split.upper import FOLDER
 from tests.split.devnet.cradle import Cradle, Forked
 from tests.split.devnet.small import THREADS

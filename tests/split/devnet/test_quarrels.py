@@ -12,8 +12,8 @@ import pytest
 from fl_node.chain.epochs import PROVIDER, Side
 from fl_node.chain.session_timeline import RecordedAlone, SessionLog
 from fl_node.errors import ChannelClosedError, ChannelRefusedError
-from fl_node.split.channel import connect
-from fl_node.split.keys import SessionKeys
+from fl_node.split.channel.client import connect
+from fl_node.split.channel.keys import SessionKeys
 from tests.split.devnet import small
 from tests.split.devnet.conftest import Begin
 from tests.split.devnet.misdeeds import CHANGED_AT, TOLD_AT

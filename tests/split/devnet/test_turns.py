@@ -8,7 +8,7 @@ from fl_node.cid import Cid
 from fl_node.config import load_settings
 from fl_node.connect import open_store
 from fl_node.errors import SplitError
-from fl_node.split.keys import SessionKeys
+from fl_node.split.channel.keys import SessionKeys
 from fl_node.split.turns import _SEALED_FOR
 from tests.crash.fuse import mark_of
 from tests.split.devnet import small

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fl_node.split.cut import cut_model
+from fl_node.split.parts.cut import cut_model
 from fl_node.training.dataset import Dataset
 from fl_node.training.draft import Draft, draft_plan
 from fl_node.training.draws import key_of, permutation

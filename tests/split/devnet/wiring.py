@@ -7,11 +7,11 @@ from fl_node.chain import transact
 from fl_node.chain.ethereum_session import EthereumSessionLedger
 from fl_node.split import roles
 from fl_node.split.conversation import Conversation
-from fl_node.split.journal import Journal
-from fl_node.split.message import Message
-from fl_node.split.message_log import MessageLog
-from fl_node.split.phase import Party
-from fl_node.split.schedule import Place
+from fl_node.split.record.journal import Journal
+from fl_node.split.record.message import Message
+from fl_node.split.record.message_log import MessageLog
+from fl_node.split.record.phase import Party
+from fl_node.split.record.schedule import Place
 from fl_node.split.session import SessionParty
 from fl_node.split.turns import Relay
 from fl_node.weights import Weights
