@@ -6,8 +6,9 @@ from typing import Any
 
 from fl_node.canonical import decode_json, encode_json
 from fl_node.cid import Cid
-from fl_node.errors import CanonicalError, PlanError
+from fl_node.errors import CanonicalError, PlanError, SplitError
 from fl_node.plan import Plan, is_decimal
+from fl_node.split.record.retention import Retention
 
 FORMAT_VERSION = 1
 KIND = "split"
@@ -248,6 +249,9 @@ def _are_decimals(value: object) -> bool:
 
 
 def _is_retention(value: object) -> bool:
-    if value in ("none", "all"):
-        return True
-    return isinstance(value, str) and is_decimal(value) and 0 < float(value) <= 1
+    if not isinstance(value, str):
+        return False
+    try:
+        return value == "none" or Retention.parse(value).share > 0
+    except SplitError:
+        return False

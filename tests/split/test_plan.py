@@ -8,6 +8,7 @@ from fl_node.cid import Cid
 from fl_node.errors import PlanError
 from fl_node.plan import Plan
 from fl_node.split.plan import OwnPart, SplitPlan, is_split_plan
+from fl_node.split.record.retention import Retention
 
 TRAINING = Plan(
     name="small",
@@ -71,12 +72,22 @@ def test_the_two_kinds_of_plans_are_told_apart():
         ("retention", "some"),
         ("retention", "0"),
         ("retention", "1.01"),
+        ("retention", ".5"),
+        ("retention", "1."),
+        ("retention", 0.5),
+        ("retention", None),
         ("nopeek", "-1"),
     ],
 )
 def test_a_broken_rule_is_named(key, value):
     with pytest.raises(PlanError, match=key):
         dataclasses.replace(PLAN, **{key: value})
+
+
+@pytest.mark.parametrize("retention", ["none", "all", "0.01", "1", "1.0"])
+def test_what_a_plan_keeps_can_be_drawn_at_the_end_of_an_epoch(retention):
+    plan = dataclasses.replace(PLAN, retention=retention)
+    assert (Retention.parse(plan.retention).share > 0) == (retention != "none")
 
 
 def test_a_tail_and_what_comes_back_to_it_belong_together():
