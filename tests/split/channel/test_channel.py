@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -26,7 +25,6 @@ from tests.split.parties import (
     BEN,
     MAX_BYTES,
     SECONDS,
-    channel_threads,
     connected,
     fall_silent,
     listening,
@@ -34,6 +32,7 @@ from tests.split.parties import (
 )
 
 MEGABYTE = bytes(range(256)) * 4096
+SOON_SECONDS = 5  # at once, on a machine that has more to do; what is not ended takes SECONDS
 
 
 def in_background(act):
@@ -217,7 +216,7 @@ def test_closing_ends_the_wait_of_another_thread(act):
         started = time.monotonic()
         node.close()
         assert joined()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < SOON_SECONDS
 
 
 def test_closing_twice_changes_nothing():
@@ -243,7 +242,7 @@ def test_a_signal_ends_a_wait_soon(act):
         started = time.monotonic()
         with pytest.raises(StoppedError):
             server.accept(2, SECONDS) if act == "accept" else ACTS[act](node)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SOON_SECONDS
 
 
 PROVIDER_PROCESS = """
@@ -267,11 +266,11 @@ def test_a_killed_peer_is_noticed_at_once(act, tmp_path):
         endpoint = process.stdout.readline().strip()
         with connected(endpoint, provider=keys.certificate) as node:
             threading.Timer(0.5, process.kill).start()
+            started = time.monotonic()
             with pytest.raises(ChannelClosedError, match="connect again"):
                 ACTS[act](node)
-            started = time.monotonic()
-            process.wait()
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < SOON_SECONDS
+        process.wait()
         with pytest.raises(ChannelClosedError, match=r"nobody answers at.*running"):
             connected(endpoint, provider=keys.certificate)
 
@@ -357,33 +356,28 @@ def test_a_stream_is_given_once():
             server.accept(1, 0.1)
 
 
-def open_files():
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def test_many_connections_leave_nothing_behind():
-    outside = open_files()
+def test_many_connections_leave_nothing_behind(new_threads, new_files):
     with listening() as server:
         before = None
         for _ in range(60):
             with connected(server.endpoint) as node:
                 node.send(b"x")
                 assert server.accept(1, SECONDS).receive(SECONDS) == b"x"
-                while len(channel_threads()) > 1:
+                while len(new_threads()) > 1:
                     time.sleep(0.001)
-                before = before or open_files()
-        assert open_files() <= before
-    assert not channel_threads()
-    assert open_files() <= outside
+                before = before or len(new_files())
+        assert len(new_files()) <= before
+    assert not new_threads()
+    assert not new_files()
 
 
-def test_closing_the_server_ends_everything_at_once():
+def test_closing_the_server_ends_everything_at_once(new_threads):
     with listening() as server, connected(server.endpoint) as node:
         stream = server.accept(1, SECONDS)
         started = time.monotonic()
         server.__exit__()
-        assert time.monotonic() - started < 2
-        assert not channel_threads()
+        assert time.monotonic() - started < SOON_SECONDS
+        assert not new_threads()
         for each in (node, stream):
             with pytest.raises(ChannelClosedError):
                 each.receive(SECONDS)
