@@ -185,7 +185,7 @@ contract SplitSession is ISplitSession {
     function handOn(uint32 fromNode, uint32 toNode, uint32 epoch, bytes32 weights) external {
         if (msg.sender != _accountOf(fromNode)) revert NotAccountOfNode(fromNode, msg.sender);
         if (toNode == fromNode) revert SameNode(toNode);
-        _accountOf(toNode);
+        if (toNode != 0) _accountOf(toNode);
         uint32 epochs = _sessions[fromNode].epochs;
         if (epoch == 0 || epoch > epochs) revert NotRecorded(fromNode, epoch, epochs);
         bytes32 topic = HandedOn.selector;

@@ -114,9 +114,9 @@ interface ISplitSession {
         bytes32 history
     );
 
-    /// @notice A node hands its lower part to another, which sees it.
+    /// @notice A node hands its lower part to another or to all others, who see it.
     /// @param fromNode The node whose part it is.
-    /// @param toNode The node that goes on with it.
+    /// @param toNode The node that goes on with it; 0 is every other node.
     /// @param epoch The epoch of `fromNode` after which it is taken.
     /// @param weights The digest of the sealed file.
     /// @param history The history from now on.
@@ -256,9 +256,11 @@ interface ISplitSession {
         uint32 firstDifference
     ) external;
 
-    /// @notice Hand a node's lower part, as it is after a recorded epoch, to another node.
+    /// @notice Hand a node's lower part, as it is after a recorded epoch, to another node or to all.
+    /// @dev Nodes that register later read what was handed to all, too; for whom the file is
+    /// sealed is not judged here.
     /// @param fromNode The node; the caller is its account.
-    /// @param toNode Another registered node.
+    /// @param toNode Another registered node, or 0 for every other node at once.
     /// @param epoch An epoch of `fromNode` that both have signed.
     /// @param weights The sha2-256 digest in the CIDv0 of the sealed file.
     function handOn(uint32 fromNode, uint32 toNode, uint32 epoch, bytes32 weights) external;

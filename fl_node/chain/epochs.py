@@ -1,6 +1,7 @@
 """The nouns of split learning on the chain: terms, sessions, and what is recorded of an epoch.
 
-A *session* is one node with the provider; its epochs count from 1. Node 0 stands for the provider.
+A *session* is one node with the provider; its epochs count from 1. Node 0 stands for the provider,
+and as the receiver of a hand-over for every other node.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from enum import IntEnum
 from fl_node.cid import Cid
 
 PROVIDER = 0
+EVERYONE = 0
 
 
 class Side(IntEnum):
@@ -129,8 +131,9 @@ class LoneRecord:
 
 @dataclass(frozen=True)
 class HandOver:
-    """A node's lower part after one of its epochs, given to another node.
+    """A node's lower part after one of its epochs, given to another node or to all others.
 
+    :ivar to_node: :data:`EVERYONE`, 0, is every other node
     :ivar weights: of the sealed file
     """
 

@@ -142,7 +142,7 @@ class EthereumSessionLedger(SessionLedger):
         )
 
     def hand_on(self, hand_over: HandOver) -> None:
-        """Hand this account's lower part to another node."""
+        """Hand this account's lower part to another node, or to every other one."""
         named = (hand_over.from_node, hand_over.to_node, hand_over.epoch)
         self._contract.send("handOn", *named, hand_over.weights.digest)
 

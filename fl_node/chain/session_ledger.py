@@ -55,7 +55,7 @@ class SessionLedger(ContractLedger):
 
     @abstractmethod
     def hand_on(self, hand_over: HandOver) -> None:
-        """Hand this account's lower part to another node."""
+        """Hand this account's lower part to another node, or to every other one."""
 
     @abstractmethod
     def register_nodes(self, accounts: Mapping[int, str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fl_node.chain.epochs import (
+    EVERYONE,
     PROVIDER,
     Announcement,
     EpochRecord,
@@ -66,7 +67,7 @@ class RecordedAlone:
 
 @dataclass(frozen=True)
 class HandedOn:
-    """A lower part that a node gave to another.
+    """A lower part that a node gave to another, or to all others.
 
     :ivar timestamp: of the block, in seconds since 1970
     """
@@ -308,7 +309,8 @@ def _handed_on(timeline: SessionTimeline, event: LedgerEvent) -> SessionTimeline
     named = values["fromNode"], values["toNode"], values["epoch"]
     given = HandedOn(HandOver(*named, Cid(values["weights"])), event.timestamp)
     log, _ = _registered_log(timeline, values["fromNode"])
-    _registered_log(timeline, values["toNode"])
+    if values["toNode"] != EVERYONE:
+        _registered_log(timeline, values["toNode"])
     if values["epoch"] > len(log.epochs):
         raise ValueError(f"epoch {values['epoch']} of {len(log.epochs)}")
     return _with_log(timeline, replace(log, hand_overs=(*log.hand_overs, given)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fl_node.chain.embedded import embedded_account
-from fl_node.chain.epochs import Mark, Session, Side
+from fl_node.chain.epochs import EVERYONE, Mark, Session, Side
 from fl_node.chain.ethereum_session import EthereumSessionLedger
 from fl_node.chain.history import first_session_break
 from fl_node.chain.session_ledger import SessionLedger
@@ -229,10 +229,8 @@ def _whole_life(scene: SessionScene) -> list[tuple[str, list[tuple[str, object]]
         ("RecordedAlone", _alone(Side.NODE, one, 5)),
         ("RecordedAlone", _alone(Side.PROVIDER, provider, 0)),
         ("EpochRecorded", _recorded(scene, 2, 470)),
-        (
-            "HandedOn",
-            [("fromNode", 1), ("toNode", 2), ("epoch", 2), ("weights", digest("w"))],
-        ),
+        ("HandedOn", _handed(2, 2)),
+        ("HandedOn", _handed(EVERYONE, 1)),
         ("ProviderSet", [("provider", spare), ("previous", provider)]),
         ("NodeRemoved", [("nodeId", 2), ("account", address("node 2"))]),
     ]
@@ -257,3 +255,8 @@ def _alone(side: Side, by: str, first_difference: int) -> list[tuple[str, object
     said = [("nodeId", 1), ("epoch", 2), ("side", side), ("by", by), ("steps", 469)]
     named = [("root", digest("r")), ("records", digest("f")), ("checkpoint", digest("c"))]
     return [*said, *named, ("firstDifference", first_difference)]
+
+
+def _handed(to_node: int, epoch: int) -> list[tuple[str, object]]:
+    named = [("fromNode", 1), ("toNode", to_node), ("epoch", epoch)]
+    return [*named, ("weights", digest("w"))]

@@ -7,7 +7,14 @@ from typing import Any
 from fl_node.chain.connection import Connection
 from fl_node.chain.embedded import embedded_account
 from fl_node.chain.epoch_signature import sign_epoch
-from fl_node.chain.epochs import Announcement, EpochRecord, HandOver, LoneRecord, SplitTerms
+from fl_node.chain.epochs import (
+    EVERYONE,
+    Announcement,
+    EpochRecord,
+    HandOver,
+    LoneRecord,
+    SplitTerms,
+)
 from fl_node.chain.ethereum_session import EthereumSessionLedger, deploy_session
 from fl_node.chain.session_ledger import SessionLedger
 from fl_node.cid import Cid
@@ -101,6 +108,7 @@ def whole_life(started: SessionScene) -> None:
     started.ledger(PROVIDER).record_alone(lone(1, 2))
     started.record(1, 2, by="owner", steps=470)
     started.ledger("node 1").hand_on(handed(1, 2, 2))
+    started.ledger("node 1").hand_on(handed(1, EVERYONE, 1))
     owner.set_provider(address(SPARE))
     owner.remove_node(2)
 

@@ -7,7 +7,7 @@ import pytest
 
 from fl_node.chain.embedded import EmbeddedChain
 from fl_node.chain.epoch_signature import recover_epoch
-from fl_node.chain.epochs import Side
+from fl_node.chain.epochs import EVERYONE, Side
 from fl_node.chain.history import HistoryBreak, first_session_break
 from fl_node.chain.interface import split_session
 from fl_node.chain.session_timeline import read_session_timeline, session_timeline_of
@@ -110,7 +110,8 @@ def test_what_one_side_said_of_the_next_epoch_stands(started):
 
 
 def test_a_part_that_was_handed_on_is_with_the_node_that_gave_it(timeline):
-    assert [each.hand_over for each in timeline.sessions[1].hand_overs] == [handed(1, 2, 2)]
+    given = [handed(1, 2, 2), handed(1, EVERYONE, 1)]
+    assert [each.hand_over for each in timeline.sessions[1].hand_overs] == given
     assert timeline.sessions[2].hand_overs == ()
 
 
@@ -170,6 +171,8 @@ OUT_OF_PLACE = {
     "a side that there is not": ("RecordedAlone", {"side": 2}),
     "a hand-over to nobody": ("HandedOn", {"toNode": 7}),
     "a hand-over too early": ("HandedOn", {"epoch": 3}),
+    "a hand-over to everyone too early": ("HandedOn", {"toNode": 0, "epoch": 3}),
+    "a hand-over to everyone by nobody": ("HandedOn", {"toNode": 0, "fromNode": 7}),
     "a removal of nobody": ("NodeRemoved", {"nodeId": 7}),
     "an announcement of nobody": ("Announced", {"nodeId": 7}),
 }

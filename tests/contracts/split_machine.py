@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from fl_node.chain.epoch_signature import record_values
-from fl_node.chain.epochs import Mark, Side
+from fl_node.chain.epochs import EVERYONE, Mark, Side
 from tests.contracts.drawn import mostly
 from tests.contracts.split_reference import SplitReference
 from tests.contracts.split_sandbox import (
@@ -51,6 +51,8 @@ SITUATIONS = frozenset(
         "one-sided at the deadline to the second",
         "handed on after the last record",
         "handed on after an earlier one",
+        "handed on to every other node",
+        "handed on to every other node by the only one",
     }
 )
 
@@ -263,7 +265,7 @@ class SplitMachine(RuleBasedStateMachine):
 
     @step(
         place=st.integers(0, 5),
-        to_node=st.sampled_from([None, None, None, 1, 2, 3]),
+        to_node=st.sampled_from([None, None, None, EVERYONE, 1, 2, 3]),
         back=st.sampled_from([0, 1, 1, -1]),
         own=mostly(True, False),
     )
@@ -271,13 +273,16 @@ class SplitMachine(RuleBasedStateMachine):
         known = [node for node, log in self.model.logs.items() if log.recorded] or [1]
         from_node = known[place % len(known)]
         others = [node for node in self.model.nodes if node != from_node] or [from_node]
-        to_node = to_node or others[place % len(others)]
+        to_node = others[place % len(others)] if to_node is None else to_node
         epochs = len(self.model.log(from_node).recorded)
         epoch = max(0, epochs - back)
         by = self.account(from_node) if own else PROVIDER
         if self.act(by, "handOn", from_node, to_node, epoch, digest("weights")):
             what = "the last record" if epoch == epochs else "an earlier one"
             self.saw(f"handed on after {what}")
+            if to_node == EVERYONE:
+                alone = " by the only one" if len(self.model.nodes) == 1 else ""
+                self.saw("handed on to every other node" + alone)
 
     @step(seconds=st.sampled_from([1, 10, 19, 20]))
     def wait(self, seconds: int) -> None:

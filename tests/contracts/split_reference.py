@@ -12,7 +12,7 @@ from eth_abi.abi import encode
 from eth_utils import keccak
 
 from fl_node.chain.epoch_signature import recover_epoch
-from fl_node.chain.epochs import EpochRecord, Mark, Side
+from fl_node.chain.epochs import EVERYONE, EpochRecord, Mark, Side
 from fl_node.chain.interface import split_session
 from fl_node.cid import Cid
 from fl_node.errors import SignatureError
@@ -210,7 +210,8 @@ class SplitReference:
             _refuse("NotAccountOfNode", from_node, sender)
         if from_node == to_node:
             _refuse("SameNode", to_node)
-        self._party(to_node)
+        if to_node != EVERYONE:
+            self._party(to_node)
         epochs = len(self.log(from_node).recorded)
         if not 1 <= epoch <= epochs:
             _refuse("NotRecorded", from_node, epoch, epochs)

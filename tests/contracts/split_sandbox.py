@@ -103,6 +103,6 @@ class SplitSandbox(Spoken):
         return self.act(address(by), "recordAlone", *values)
 
     def hand_on(self, from_node: int, to_node: int, epoch: int = 1, by: str = "") -> Event:
-        """Hand a node's part on, as its own account if no other role is named."""
+        """Hand a node's part on, as its own account if no other role is named; 0 is to all."""
         role = by or f"node {from_node}"
         return self.act(address(role), "handOn", from_node, to_node, epoch, digest("weights"))

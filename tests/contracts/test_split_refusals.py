@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fl_node.chain.epoch_signature import record_values
-from fl_node.chain.epochs import Side
+from fl_node.chain.epochs import EVERYONE, Side
 from fl_node.chain.interface import split_session
 from tests.contracts.split_sandbox import (
     NOBODY,
@@ -217,11 +217,23 @@ REFUSALS = [
     Refusal("NotAccountOfNode", (1, TWO), hand_on(1, 2, by="node 2"), (recorded(1),)),
     Refusal("UnknownNode", (3,), hand_on(3, 1, by="node 1"), (recorded(1),)),
     Refusal("UnknownNode", (3,), hand_on(1, 3), (recorded(1),)),
-    Refusal("UnknownNode", (0,), hand_on(1, 0), (recorded(1),)),
+    Refusal("UnknownNode", (0,), hand_on(0, 1, by="node 1"), (recorded(1),)),
+    Refusal("UnknownNode", (0,), hand_on(0, EVERYONE, by="provider"), (recorded(1),)),
+    Refusal(
+        "UnknownNode",
+        (1,),
+        hand_on(1, EVERYONE),
+        (recorded(1), by(OWNER, "removeNode", 1)),
+    ),
+    Refusal("NotAccountOfNode", (1, TWO), hand_on(1, EVERYONE, by="node 2"), (recorded(1),)),
+    Refusal("NotAccountOfNode", (1, PROVIDER), hand_on(1, EVERYONE, by="provider"), (recorded(1),)),
     Refusal("SameNode", (1,), hand_on(1, 1), (recorded(1),)),
     Refusal("NotRecorded", (1, 1, 0), hand_on(1, 2)),
     Refusal("NotRecorded", (1, 0, 1), hand_on(1, 2, 0), (recorded(1),)),
     Refusal("NotRecorded", (1, 2, 1), hand_on(1, 2, 2), (recorded(1),)),
+    Refusal("NotRecorded", (1, 1, 0), hand_on(1, EVERYONE)),
+    Refusal("NotRecorded", (1, 0, 1), hand_on(1, EVERYONE, 0), (recorded(1),)),
+    Refusal("NotRecorded", (1, 2, 1), hand_on(1, EVERYONE, 2), (recorded(1),)),
 ]
 
 

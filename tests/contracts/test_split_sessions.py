@@ -5,7 +5,7 @@ from eth_abi.abi import encode
 from eth_utils import keccak
 
 from fl_node.chain.epoch_signature import record_values
-from fl_node.chain.epochs import Mark, Side
+from fl_node.chain.epochs import EVERYONE, Mark, Side
 from fl_node.chain.interface import split_session
 from tests.contracts.evm import CHAIN_ID
 from tests.contracts.split_sandbox import (
@@ -165,6 +165,14 @@ def test_a_part_is_handed_on_after_any_recorded_epoch(sandbox: SplitTwin) -> Non
     for epoch in (1, 2):
         event = sandbox.hand_on(1, 2, epoch)
         assert event.values[:-1] == (1, 2, epoch, digest("weights"))
+
+
+def test_a_part_is_handed_to_every_other_node_at_once(sandbox: SplitTwin) -> None:
+    sandbox.record(1)
+    event = sandbox.hand_on(1, EVERYONE)
+    assert event.values[:-1] == (1, 0, 1, digest("weights"))
+    sandbox.act(OWNER, "removeNode", 2)
+    sandbox.hand_on(1, EVERYONE)  # whoever registers later goes on with it
 
 
 def test_a_node_goes_on_under_another_account(sandbox: SplitTwin) -> None:

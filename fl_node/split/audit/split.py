@@ -57,7 +57,7 @@ class SplitAudit:
     :ivar findings: what does not hold, that of the chain first, then by node and epoch
     :ivar verdicts: on what disclosed folders show
     :ivar alone: what one side alone recorded: silence of the other, or disputes
-    :ivar hand_overs: lower parts that a node gave to another
+    :ivar hand_overs: lower parts that a node gave to another, or to all others
     :ivar owner_acts: what the owner did, one line each
     :ivar tolerance: what was allowed between what was sent and what came out again
     :ivar proves: what all this says, and what not

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from fl_node.chain.epochs import EVERYONE
 from fl_node.split.audit.finding import REPRODUCED
 from fl_node.split.audit.split import SplitAudit
 
@@ -30,9 +31,8 @@ def split_audit_lines(found: SplitAudit) -> Iterator[str]:
     for act in found.owner_acts:
         yield f"the owner's act: {act}"
     for given in found.hand_overs:
-        yield (
-            f"epoch {given.epoch}: node {given.from_node} handed its part to node {given.to_node}"
-        )
+        to = "every other node" if given.to_node == EVERYONE else f"node {given.to_node}"
+        yield f"epoch {given.epoch}: node {given.from_node} handed its part to {to}"
     for alone in found.alone:
         what = (
             f"a dispute from step {alone.first_difference}" if alone.first_difference else "alone"

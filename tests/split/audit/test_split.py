@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fl_node.chain.embedded import embedded_account
-from fl_node.chain.epochs import HandOver
+from fl_node.chain.epochs import EVERYONE, HandOver
 from fl_node.cid import Cid
 from fl_node.errors import LedgerError
 from fl_node.split.audit.finding import (
@@ -19,6 +19,7 @@ from fl_node.split.audit.finding import (
     Who,
 )
 from fl_node.split.audit.split import PROVES, audit_split
+from fl_node.split.audit.words import split_audit_lines
 from fl_node.split.channel.keys import FILE_NAME
 from tests.split.audit_acts import (
     Flip,
@@ -188,8 +189,13 @@ def test_before_a_break_in_the_history_epochs_are_still_checked(whole):
 def test_hand_overs_are_listed(whole, tmp_path):
     scene = recorded(tmp_path, epochs=1)
     scene.ledger("owner").register_node(2, embedded_account("node 2").address)
-    given = HandOver(1, 2, 1, Cid(bytes(32)))
-    scene.ledger("node 1").hand_on(given)
+    given = HandOver(1, 2, 1, Cid(bytes(32))), HandOver(1, EVERYONE, 1, Cid(bytes(32)))
+    for each in given:
+        scene.ledger("node 1").hand_on(each)
     audit = audited(scene)
-    assert audit.hand_overs == (given,)
+    assert audit.hand_overs == given
+    assert [line for line in split_audit_lines(audit) if "handed" in line] == [
+        "epoch 1: node 1 handed its part to node 2",
+        "epoch 1: node 1 handed its part to every other node",
+    ]
     assert len(audit.owner_acts) == 2
