@@ -8,7 +8,7 @@ from fl_node.chain.ethereum_session import EthereumSessionLedger
 from fl_node.chain.session_ledger import SessionLedger
 from fl_node.config import Settings
 from fl_node.connect import open_chain, open_store
-from fl_node.errors import NoFederationError
+from fl_node.errors import NoFederationError, PlanError
 from fl_node.federation import MAX_INITIAL_BYTES, MAX_PLAN_BYTES
 from fl_node.split.plan import SplitPlan, is_split_plan
 from fl_node.store.store import Store
@@ -67,7 +67,13 @@ def open_session(home: Path, settings: Settings, signer: "Signer | None" = None)
         )
     ledger = EthereumSessionLedger(open_chain(home, settings), settings.federation, signer)
     store = open_store(home, settings)
-    return OpenedSession(ledger, store, SplitPlan.decode(_plan_bytes(ledger, store)))
+    content = _plan_bytes(ledger, store)
+    if not is_split_plan(content):
+        raise PlanError(
+            f"{ledger.contract} has no plan of split learning: in a federation the roles are "
+            "flnode train and flnode aggregate"
+        )
+    return OpenedSession(ledger, store, SplitPlan.decode(content))
 
 
 def names_split_learning(home: Path, settings: Settings) -> bool:
