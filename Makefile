@@ -12,7 +12,7 @@ AUDITOR := .venv-audit/.installed
 FUZZER := .venv/.fuzzer
 DEMO ?= demo
 # What computes is tested by two workers; what waits for daemons afterwards, by itself.
-WORKERS ?= --numprocesses 2 --dist loadfile
+WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 DAEMONS := $(addprefix tests/,adversaries crash devnet growth machines network split/devnet)
 # Of fuzzing: each target's seconds, and which targets.
 SECONDS_EACH ?= 600

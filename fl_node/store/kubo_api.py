@@ -123,7 +123,7 @@ class KuboApi:
                 "the API of an IPFS daemon is an address such as /ip4/127.0.0.1/tcp/5001, "
                 f"found {self.address!r}"
             ) from error
-        except exceptions.Error as error:
+        except (exceptions.Error, KeyError) as error:  # it looks for a refusal's message unasked
             raise self.no_kubo(asked, error) from error
 
     def no_kubo(self, asked: str, found: object) -> StoreError:

@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -73,12 +74,15 @@ class RpcNode(ABC):
         self.stop(signal.SIGKILL)
 
     def ask(self, method: str, *params: object) -> Any:
+        found = self._asked(method, *params)
+        assert "error" not in found, found
+        return found["result"]
+
+    def _asked(self, method: str, *params: object) -> dict[str, Any]:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         asked = Request(self.url, body.encode(), {"Content-Type": "application/json"})
         with urlopen(asked, timeout=_UP_SECONDS) as answer:
-            found = json.load(answer)
-        assert "error" not in found, found
-        return found["result"]
+            return dict(json.load(answer))
 
     def connection(self, settled_depth: int = 1) -> RpcConnection:
         connection = RpcConnection(self.url)
@@ -148,7 +152,9 @@ class GethDev(RpcNode):
     def _pay(self, account: str, wei: int) -> None:
         (rich,) = self.ask("eth_accounts")
         sent = self.ask("eth_sendTransaction", {"from": rich, "to": account, "value": hex(wei)})
-        until(lambda: self.ask("eth_getTransactionReceipt", sent) is not None, _UP_SECONDS)
+        # Right after its start it answers with an error: that it is still indexing.
+        receipt = partial(self._asked, "eth_getTransactionReceipt", sent)
+        until(lambda: receipt().get("result") is not None, _UP_SECONDS)
 
     def _newest_seconds(self) -> int:
         return int(self.ask("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
