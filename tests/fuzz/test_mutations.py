@@ -1,4 +1,4 @@
-"""A few seconds of changed bytes for each target, the same in each run; make fuzz draws new ones."""
+"""A few seconds of changed bytes for each target, the same in each run; fuzzing draws new ones."""
 
 import random
 import time
