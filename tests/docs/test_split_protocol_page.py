@@ -175,13 +175,14 @@ def test_what_the_code_has_stands_in_these_words(words):
 
 
 def test_the_files_that_it_names_are_there():
-    named = re.findall(r"`([\w/]+(?:/|\.py|\.sol))`", TEXT)
-    folder = ROOT
-    for each in named:
-        path = ROOT / each if "/" in each else folder / each
-        assert path.exists(), each
-        folder = path.parent
-    assert len(named) > 20
+    lists = re.findall(r"\((`(?:fl_node|contracts)/[^()]+)\)", TEXT)
+    for named in lists:
+        folder = ROOT
+        for each in code_of(named.partition(";")[0]):
+            path = (ROOT if "/" in each else folder) / each
+            assert path.exists(), each
+            folder = path.parent
+    assert len(lists) > 10
 
 
 @pytest.fixture(scope="module")
