@@ -28,7 +28,7 @@ COMMANDS = {
     "owner": "fl_node.owner_command:owner",
     "plot": "fl_node.command:plot",
     "restore": "fl_node.host_command:restore",
-    "split": "fl_node.split.command:split",
+    "split": "aggregator.split_command:split",
     "status": "fl_node.status_command:status",
     "train": "aggregator.roles_command:train",
 }

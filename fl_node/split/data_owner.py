@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl_node.split.conversation import Conversation
-from fl_node.split.draft import own_parts, parted
+from fl_node.split.draft import own_parts, own_weights, parted
+from fl_node.split.draws import shuffle_key, step_key
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
 from fl_node.split.flight import Act, Pause, fly
 from fl_node.split.leakage.alarm import Guard
@@ -30,8 +31,6 @@ from fl_node.training.draws import key_of, permutation
 from fl_node.weights import Weights
 
 Arrays = Sequence[NDArray[Any]]
-# As a federation's first round from global 0, so that the whole model gives the same bits.
-_FIRST_NODE, _ROUND, _BASE = 1, 1, 0
 
 
 class DataOwner(Learner):
@@ -73,17 +72,27 @@ class DataOwner(Learner):
         return len(self._data), 0 if self._test is None else len(self._test)
 
     @property
-    def weights(self) -> list[Weights]:
+    def initial(self) -> Weights:
+        """What the training starts from: the weights file that the plan names."""
+        return self._initial
+
+    @property
+    def parts(self) -> list[Weights]:
         """Copies of the lower part's weights, and of the tail's."""
         return list(self._step.party.weights)
 
-    def begin(self) -> None:
-        """Be as before the first step.
+    @property
+    def weights(self) -> Weights:
+        """Copies of both, in one file as the initial ones are."""
+        return own_weights(self.parts)
 
-        :raises WeightsError: when the initial weights are of other parts
+    def begin(self, epoch: int = 1, base: Weights | None = None) -> None:
+        """Be as before an epoch's first step.
+
+        :raises WeightsError: when the weights are of other parts
         """
-        self._step.party.load(parted(self._initial))
-        self._step.party.state.begin(key_of("step", *self._purpose(_FIRST_NODE)))
+        self._step.party.load(parted(self._initial if base is None else base))
+        self._step.party.state.begin(step_key(self._plan, self._node, epoch))
 
     def finish(self) -> None:
         """End the training."""
@@ -98,9 +107,7 @@ class DataOwner(Learner):
         )
 
     def _training(self, conversation: Conversation, turn: Turn, after: int, watch: Watch) -> Act:
-        order = permutation(
-            len(self._data), key_of("shuffle", *self._purpose(self._node), turn.epoch)
-        )
+        order = permutation(len(self._data), shuffle_key(self._plan, self._node, turn.epoch))
         targets = self._data.targets.numpy()
         if after == 0:
             self._step.score.reset()
@@ -147,9 +154,6 @@ class DataOwner(Learner):
 
     def _key(self, epoch: int, step: int) -> int:
         return key_of("wire", self._plan.training.seed, self._node, epoch, step)
-
-    def _purpose(self, node: int) -> tuple[int, ...]:
-        return self._plan.training.seed, node, _ROUND, _BASE
 
 
 class _Settings(TypedDict):

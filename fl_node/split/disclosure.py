@@ -76,7 +76,7 @@ def leakage_of(home: Path, settings: Settings, node: int, epoch: int | None) -> 
     chosen = _newest_epoch(folder, opened) if epoch is None else epoch
     if chosen:
         owner.snapshots.put_back(checkpoint_file(folder, chosen))
-    return leakage_report(opened.plan, owner.weights, data, threads=threads)
+    return leakage_report(opened.plan, owner.parts, data, threads=threads)
 
 
 def _newest_epoch(folder: Path, opened: OpenedSession) -> int:

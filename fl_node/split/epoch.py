@@ -8,6 +8,7 @@ from pathlib import Path
 from fl_node.split.conversation import Conversation
 from fl_node.split.record.journal import Journal
 from fl_node.split.snapshots import Snapshots
+from fl_node.weights import Weights
 
 Metrics = Mapping[str, float | None]
 Watch = Callable[[int, Metrics], None]
@@ -46,9 +47,22 @@ class Learner(ABC):
     def samples(self) -> tuple[int, int]:
         """How many it has to train and to evaluate on; the provider has none."""
 
+    @property
     @abstractmethod
-    def begin(self) -> None:
-        """Be as before the first step."""
+    def initial(self) -> Weights:
+        """What the training starts from."""
+
+    @property
+    @abstractmethod
+    def weights(self) -> Weights:
+        """A copy of what it has trained so far, with the structure of the initial weights."""
+
+    @abstractmethod
+    def begin(self, epoch: int = 1, base: Weights | None = None) -> None:
+        """Be as before an epoch's first step, with an optimizer that has done nothing yet.
+
+        :param base: None takes the initial weights
+        """
 
     @abstractmethod
     def finish(self) -> None:
@@ -82,8 +96,9 @@ class EpochRun:
     def run(self, conversation: Conversation) -> Metrics:
         """Train and evaluate; gives what the evaluation measured."""
         after, every = self._take_up(), self.snapshot_steps
+        batches = conversation.batches
         steps = self.learner.steps(conversation, self.turn, after, self.watch)
-        for some in between_snapshots(after, conversation.batches.training_steps, every):
+        for some in between_snapshots(after, batches.training_steps, every):
             steps.train(some)
             if some[-1] % every == 0:
                 kept = self.learner.snapshots.take(self.turn.epoch, some[-1])
@@ -91,8 +106,8 @@ class EpochRun:
         if self.is_last:
             self.learner.finish()
         if not self.checkpoint.exists():
-            last = conversation.batches.training_steps
-            self.learner.snapshots.take(self.turn.epoch, last).write(self.checkpoint)
+            last, samples = batches.training_steps, batches.samples
+            self.learner.snapshots.take(self.turn.epoch, last, samples).write(self.checkpoint)
         return steps.evaluate()
 
     @property

@@ -12,6 +12,7 @@ from fl_node.split.record.retention import Retention
 
 FORMAT_VERSION = 1
 KIND = "split"
+TURNS, PARALLEL = "turns", "parallel"
 _DIGEST_LETTERS = 64
 _MOST_IN_FLIGHT = 16
 _MOST_SECONDS = 30 * 86_400
@@ -80,6 +81,7 @@ class SplitPlan:
     :ivar deadline_seconds: how long a party waits for the other
     :ivar retention: which messages stay: none, all, or a fraction such as 0.01
     :ivar nopeek: weight of the distance correlation in the lower part's loss, an exact decimal
+    :ivar owners: several data owners train in turns, or in parallel
     """
 
     training: Plan
@@ -97,6 +99,7 @@ class SplitPlan:
     deadline_seconds: int = 600
     retention: str = "none"
     nopeek: str = "0"
+    owners: str = TURNS
 
     def __post_init__(self) -> None:
         """Check every rule that needs no Keras.
@@ -110,6 +113,11 @@ class SplitPlan:
             raise PlanError("split keys 'tail' and 'features' belong together: both or none")
         if self.tail is not None and self.tail.model is None:
             raise PlanError("split key 'tail' needs a model's configuration")
+        if self.is_parallel and self.training.strategy != "fedavg":
+            raise PlanError(
+                "owners in parallel are averaged by fedavg, found strategy "
+                f"{self.training.strategy!r}"
+            )
         if self.training.precision != "float32":
             raise PlanError(
                 f"split learning trains in float32, found precision {self.training.precision!r}"
@@ -124,6 +132,11 @@ class SplitPlan:
     def is_u_shaped(self) -> bool:
         """Tell whether the data owner keeps the last layers and the labels."""
         return self.tail is not None
+
+    @property
+    def is_parallel(self) -> bool:
+        """Tell whether data owners train side by side, and their parts are averaged."""
+        return self.owners == PARALLEL
 
     def encode(self) -> bytes:
         """Give the plan as canonical JSON."""
@@ -220,6 +233,7 @@ def _rules(plan: SplitPlan) -> list[tuple[str, bool, str]]:
         ),
         ("retention", _is_retention(plan.retention), "none, all, or a fraction such as 0.01"),
         ("nopeek", is_decimal(plan.nopeek), "an exact decimal as text"),
+        ("owners", plan.owners in (TURNS, PARALLEL), f"{TURNS} or {PARALLEL}"),
     ]
 
 

@@ -13,7 +13,7 @@ from fl_node.training.plan_file import PlanFile, check_keys, exact, parse_plan_f
 TABLE = "split"
 _KEYS = (
     *("cut_after", "keep_from", "in_flight", "wire", "wire_parameters"),
-    *("snapshot_steps", "deadline_seconds", "retention", "nopeek"),
+    *("snapshot_steps", "deadline_seconds", "retention", "nopeek", "owners"),
 )
 _DECIMALS = frozenset({"retention", "nopeek", "wire_parameters"})
 

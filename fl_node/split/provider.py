@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fl_node.split.conversation import Conversation
 from fl_node.split.draft import upper_part
+from fl_node.split.draws import step_key
 from fl_node.split.epoch import Learner, Metrics, Steps, Turn, Watch
 from fl_node.split.parts.crossing import named
 from fl_node.split.parts.provider_step import MiddleStep, ProviderStep
@@ -21,20 +22,37 @@ from fl_node.training.backend import start_backend
 from fl_node.training.draws import key_of
 from fl_node.weights import Weights
 
-_FIRST_NODE, _ROUND, _BASE = 1, 1, 0
-
 
 class Provider(Learner):
-    """The upper part, which one data owner after the other trains."""
+    """The upper part, which one data owner after the other trains, or this one alone in parallel.
 
-    def __init__(self, plan: SplitPlan, upper: UpperPart, *, threads: int | None = None) -> None:
-        """Build the part; raises as :class:`fl_node.split.data_owner.DataOwner`."""
-        start_backend(threads)
-        self._plan, self._initial = plan, upper.initial
+    :ivar node: whose training begins; in turns of no account
+    """
+
+    def __init__(
+        self,
+        plan: SplitPlan,
+        upper: UpperPart,
+        *,
+        node: int = 1,
+        threads: int | None = None,
+        at_once: int = 1,
+    ) -> None:
+        """Build the part; raises as :class:`fl_node.split.data_owner.DataOwner`.
+
+        :param at_once: how many of these train at the same time
+        """
+        start_backend(threads, at_once)
+        self._plan, self._node, self._initial = plan, node, upper.initial
         self._boundaries = Boundaries.of_plan(plan)
         self._step = _steps(plan, upper, threads)
         score = self._step.score.variables if isinstance(self._step, ProviderStep) else []
         self.snapshots = Snapshots(self._step.party.state, score)
+
+    @property
+    def initial(self) -> Weights:
+        """What the training starts from."""
+        return self._initial
 
     @property
     def weights(self) -> Weights:
@@ -46,11 +64,10 @@ class Provider(Learner):
         """None of its own."""
         return 0, 0
 
-    def begin(self) -> None:
-        """Be as before the first step."""
-        self._step.party.load([self._initial])
-        purpose = (self._plan.training.seed, _FIRST_NODE, _ROUND, _BASE)
-        self._step.party.state.begin(key_of("step", *purpose))
+    def begin(self, epoch: int = 1, base: Weights | None = None) -> None:
+        """Be as before an epoch's first step."""
+        self._step.party.load([self._initial if base is None else base])
+        self._step.party.state.begin(step_key(self._plan, self._node, epoch))
 
     def finish(self) -> None:
         """End the training."""

@@ -1,11 +1,12 @@
 """From a host's settings to a party of split learning, waiting for what is not there yet."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from fl_node.chain.accounts import Signer, lock_account
 from fl_node.chain.epoch_signature import recover_epoch, sign_epoch
@@ -15,21 +16,23 @@ from fl_node.config import FILE_NAME, Settings, load_settings
 from fl_node.connect import open_signer, threads_of
 from fl_node.errors import LedgerError, PlanError, SplitError
 from fl_node.patience import Patience
+from fl_node.split import parallel, turns
+from fl_node.split.averages import Average, Averages
 from fl_node.split.channel.client import connect
 from fl_node.split.channel.keys import SessionKeys
 from fl_node.split.channel.link import Link
 from fl_node.split.channel.server import Server
 from fl_node.split.channel.stream import Stream
 from fl_node.split.data_owner import DataOwner
-from fl_node.split.epoch import Learner, Turn
+from fl_node.split.epoch import Learner
 from fl_node.split.leakage.alarm import guard_of
 from fl_node.split.opening import OpenedSession, open_session
 from fl_node.split.progress import Progress, ProgressFile
 from fl_node.split.provider import Provider
 from fl_node.split.record.phase import Party
 from fl_node.split.record.signed import LEAF_BYTES, session_id
+from fl_node.split.serial import serial
 from fl_node.split.session import SessionParty, Signatures
-from fl_node.split.turns import Relay, all_turns, provide
 from fl_node.split.upper import FOLDER, UpperPart
 from fl_node.split.wire.boundaries import Boundaries
 from fl_node.split.words import what_crosses
@@ -61,9 +64,12 @@ class Surroundings:
         self.patience.pause(_LOOK_SECONDS)
 
 
-def provide_all(home: Path, around: Surroundings, *, host: str, port: int) -> None:
+def provide_all(
+    home: Path, around: Surroundings, average: Average, *, host: str, port: int
+) -> None:
     """Be the AI provider until every node's last epoch is recorded.
 
+    :param average: of what data owners in parallel bring
     :param host: the address to listen at
     :param port: 0 for any that is free
     :raises FlnodeError: when it cannot go on
@@ -75,29 +81,24 @@ def provide_all(home: Path, around: Surroundings, *, host: str, port: int) -> No
                 f"{member.signer.address} is not the provider of {opened.ledger.contract}, which "
                 f"is {timeline.provider}: use that account's host"
             )
-        nodes = [node for node in timeline.accounts if node != PROVIDER]
-        upper = UpperPart.load(home, opened.plan.cid, opened.plan.upper)
-        learner = Provider(opened.plan, upper, threads=threads_of(member.settings))
+        nodes = sorted(node for node in timeline.accounts if node != PROVIDER)
+        learners = _learners(member, nodes)
         keys = member.keys()
         with _server(member, keys, host, port) as server:
             member.announce(PROVIDER, keys, server.endpoint)
-            parties = {
-                node: member.party(
-                    Party.PROVIDER, node, keys, learner, member.link(_accepting(server, node))
-                )
-                for node in nodes
-            }
+            parties = _sessions(member, server, keys, learners)
             try:
-                provide(all_turns(opened.plan.training.epochs, nodes), parties, learner)
+                _provide(member, parties, average)
             finally:
                 for party in parties.values():
                     party.link.close()
 
 
-def train_all(home: Path, node: int | None, around: Surroundings) -> None:
+def train_all(home: Path, node: int | None, around: Surroundings, average: Average) -> None:
     """Be a data owner until its last epoch is recorded.
 
     :param node: None asks the chain which node the account is
+    :param average: of what data owners in parallel bring
     :raises FlnodeError: when it cannot go on
     """
     with _member(home, around) as member:
@@ -123,12 +124,8 @@ def train_all(home: Path, node: int | None, around: Surroundings) -> None:
         provider = member.wait_announced(PROVIDER, "the provider")
         link = member.link(_connecting(member, keys, number))
         party = member.party(Party.NODE, number, keys, learner, link, provider.key)
-        turns = _turns(member.timeline(), opened.plan.training.epochs)
-        relay = Relay(
-            number, turns, party, learner, opened.ledger, opened.store, keys, around.pause
-        )
         try:
-            relay.run()
+            _train(member, party, average)
         finally:
             link.close()
 
@@ -268,8 +265,66 @@ def _joined(home: Path, around: Surroundings) -> Settings:
     return settings
 
 
-def _turns(timeline: SessionTimeline, epochs: int) -> list[Turn]:
-    return all_turns(epochs, [node for node in timeline.accounts if node != PROVIDER])
+def _learners(member: _Member, nodes: Sequence[int]) -> dict[int, Learner]:
+    """Build the upper part: one for all nodes in turns, one for each in parallel."""
+    plan, threads = member.opened.plan, threads_of(member.settings)
+    upper = UpperPart.load(member.home, plan.cid, plan.upper)
+    if not plan.is_parallel:
+        return dict.fromkeys(nodes, Provider(plan, upper, threads=threads))
+    count = len(nodes)
+    return {
+        node: Provider(plan, upper, node=node, threads=threads, at_once=count) for node in nodes
+    }
+
+
+def _sessions(
+    member: _Member, server: Server, keys: SessionKeys, learners: Mapping[int, Learner]
+) -> dict[int, SessionParty]:
+    """Put the provider's side of each node's session together; they may run side by side."""
+    lock = Lock()
+    opened = replace(
+        member.opened,
+        ledger=serial(member.opened.ledger, lock),
+        store=serial(member.opened.store, lock),
+    )
+    shared = replace(member, opened=opened)
+    return {
+        node: shared.party(
+            Party.PROVIDER, node, keys, learner, shared.link(_accepting(server, node))
+        )
+        for node, learner in learners.items()
+    }
+
+
+def _provide(member: _Member, parties: Mapping[int, SessionParty], average: Average) -> None:
+    plan = member.opened.plan
+    epochs = plan.training.epochs
+    if not plan.is_parallel:
+        turns.provide(turns.all_turns(epochs, list(parties)), parties)
+        return
+    for node in parties:
+        member.wait_announced(node, f"node {node}")
+    initial = next(iter(parties.values())).learner.initial
+    averages = Averages(
+        member.folder,
+        plan.training,
+        initial,
+        average,
+        lambda epoch, _: parallel.shares_of(parties, epoch),
+    )
+    parallel.provide(parties, averages, epochs, member.around.say)
+
+
+def _train(member: _Member, party: SessionParty, average: Average) -> None:
+    opened, epochs = member.opened, member.opened.plan.training.epochs
+    nodes = sorted(node for node in member.timeline().accounts if node != PROVIDER)
+    around = opened.ledger, opened.store, party.keys, member.around.pause
+    if not opened.plan.is_parallel:
+        turns.Relay(party, turns.all_turns(epochs, nodes), *around).run()
+        return
+    ring = parallel.Ring(party, nodes, epochs, *around)
+    training, initial = opened.plan.training, party.learner.initial
+    ring.run(Averages(member.folder, training, initial, average, ring.shares))
 
 
 def _max_message_bytes(opened: OpenedSession) -> int:

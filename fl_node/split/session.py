@@ -91,6 +91,15 @@ class SessionParty:
             )
         self.learner.snapshots.put_back(path)
 
+    def outcome(self, epoch: int) -> tuple[int, Weights]:
+        """Give the samples of an epoch and the weights after it, which the learner takes up.
+
+        :raises SplitError: when they are not there
+        """
+        self.take_up(epoch)
+        metadata = Weights.read(checkpoint_file(self._folder, epoch)).metadata
+        return int(metadata["samples"]), self.learner.weights
+
     def live(self, epoch: int, *, is_last: bool) -> None:
         """Do an epoch, until it is on the chain.
 
@@ -118,6 +127,7 @@ class SessionParty:
                 self._close(conversation, journal, measured)
             except EpochRecordedError:
                 self.say(f"epoch {epoch} is recorded on the chain already")
+                self.take_up(epoch)
             recorded = self._wait_recorded(epoch)
         self._finish(recorded)
         self._tell(recorded)

@@ -27,13 +27,17 @@ class Snapshots:
         self._state = state
         self._measured = {f"score/{i:06d}": each for i, each in enumerate(measured)}
 
-    def take(self, epoch: int, step: int) -> Weights:
-        """Copy the state as it is after a step."""
+    def take(self, epoch: int, step: int, samples: int = 0) -> Weights:
+        """Copy the state as it is after a step.
+
+        :param samples: that an epoch has been trained on, once it is over
+        """
         tensors: dict[str, Tensor] = dict(
             zip(self._state.specs, self._state.tensors(), strict=True)
         )
         tensors |= {name: np.array(v.numpy()) for name, v in self._measured.items()}
-        return Weights(tensors, {"epoch": epoch, "step": step})
+        counted = {"samples": samples} if samples else {}
+        return Weights(tensors, {"epoch": epoch, "step": step} | counted)
 
     def put_back(self, path: Path) -> None:
         """Load a snapshot.
@@ -62,7 +66,7 @@ class Snapshots:
     def max_bytes(self) -> int:
         """The most bytes that a file of such a state has."""
         specs = self._specs()
-        header = len(encode_header(specs, {"epoch": _MOST, "step": _MOST}))
+        header = len(encode_header(specs, {"epoch": _MOST, "step": _MOST, "samples": _MOST}))
         return header + sum(spec.nbytes for spec in specs.values())
 
     def _specs(self) -> dict[str, TensorSpec]:

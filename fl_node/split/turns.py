@@ -14,7 +14,7 @@ from fl_node.chain.session_timeline import SessionTimeline, read_session_timelin
 from fl_node.errors import RevertedError
 from fl_node.split.channel.certificate import read_certificate
 from fl_node.split.channel.keys import SessionKeys, seal
-from fl_node.split.epoch import Learner, Turn
+from fl_node.split.epoch import Turn
 from fl_node.split.session import SessionParty
 from fl_node.store.store import Store
 from fl_node.weights import Weights
@@ -29,16 +29,16 @@ def all_turns(epochs: int, nodes: Sequence[int]) -> list[Turn]:
     return [Turn(epoch, node) for epoch in range(1, epochs + 1) for node in sorted(nodes)]
 
 
-def provide(turns: Sequence[Turn], parties: Mapping[int, SessionParty], learner: Learner) -> None:
+def provide(turns: Sequence[Turn], parties: Mapping[int, SessionParty]) -> None:
     """Do the provider's part of every turn that is not recorded yet.
 
-    :param parties: the provider's side of each node's session
+    :param parties: the provider's side of each node's session, all with the same learner
     :raises SplitError: when one cannot go on
     """
     done = {node: party.recorded() for node, party in parties.items()}
     left = [turn for turn in turns if turn.epoch > done[turn.node]]
     before = turns[: len(turns) - len(left)]
-    learner.begin()
+    parties[turns[0].node].learner.begin()
     if before:
         parties[before[-1].node].take_up(before[-1].epoch)
     for turn in left:
@@ -54,14 +54,17 @@ class Relay:
     :ivar wait: pauses, and raises to end
     """
 
-    node: int
-    turns: Sequence[Turn]
     party: SessionParty
-    learner: Learner
+    turns: Sequence[Turn]
     ledger: SessionLedger
     store: Store
     keys: SessionKeys
     wait: Callable[[str], None]
+
+    @property
+    def node(self) -> int:
+        """This data owner's number."""
+        return self.party.node
 
     def run(self) -> None:
         """Do this node's part of every turn of its own.
@@ -69,7 +72,7 @@ class Relay:
         :raises SplitError: when it cannot go on
         """
         done = self.party.recorded()
-        self.learner.begin()
+        self.party.learner.begin()
         if done:
             self.party.take_up(done)
             self._hand_on(Turn(done, self.node))
@@ -88,7 +91,7 @@ class Relay:
         before = self.turns[place - 1]
         while (given := self._handed(before)) is None:
             self.wait(f"node {before.node} has epoch {before.epoch}, then it is this node's turn")
-        snapshots = self.learner.snapshots
+        snapshots = self.party.learner.snapshots
         sealed = self.store.read(
             given.weights,
             max_bytes=snapshots.max_bytes + _OVERHEAD_BYTES,
@@ -105,7 +108,7 @@ class Relay:
         if self._handed(turn) is not None:
             return
         following = self.turns[place + 1].node
-        content = self.learner.snapshots.take(turn.epoch, 0).encode()
+        content = self.party.learner.snapshots.take(turn.epoch, 0).encode()
         context = self._context(self.node, following, turn.epoch)
         sealed = seal(content, self._sealing_key(following), context)
         weights = self.store.put([sealed])

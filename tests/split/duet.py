@@ -24,9 +24,9 @@ from fl_node.split.record.phase import Party, Phase
 from fl_node.split.record.signed import SignedRecord, session_id
 from fl_node.split.wire.boundaries import Boundaries
 
-SESSION = session_id(1337, "0x" + "52" * 20, 1)
+CONTRACT = "0x" + "52" * 20
+SESSION = session_id(1337, CONTRACT, 1)
 _DEADLINE_SECONDS = 30
-_WHO = {Party.NODE: "node 1", Party.PROVIDER: "the provider"}
 
 
 class _OverError(Exception):
@@ -49,13 +49,14 @@ class Duet:
     leaves: dict[Party, list[bytes]] = field(default_factory=dict)
     session: bytes = SESSION
     root: bytes = SESSION
+    node: int = 1
 
     def __post_init__(self) -> None:
         self.keys = {party: SessionKeys.create(party.value, 1) for party in Party}
         self.boundaries = Boundaries.of_plan(self.draft.plan)
         plan, initial = self.draft.plan, self.draft.initial
-        self.owner = DataOwner(plan, 1, initial, self.data, self.test)
-        self.provider = Provider(plan, self.draft.upper)
+        self.owner = DataOwner(plan, self.node, initial, self.data, self.test)
+        self.provider = Provider(plan, self.draft.upper, node=self.node)
         self.owner.begin()
         self.provider.begin()
 
@@ -104,12 +105,12 @@ class Duet:
             conversation.open()
             run = EpochRun(
                 folder=folder / self.session.hex(),
-                turn=Turn(epoch, 1),
+                turn=Turn(epoch, self.node),
                 journal=journal,
                 learner=self.owner if party is Party.NODE else self.provider,
                 snapshot_steps=self.draft.plan.snapshot_steps,
                 watch=watch,
-                is_last=epoch == self.draft.plan.training.epochs,
+                is_last=self._is_last(epoch),
             )
             found = run.run(conversation)
             if party is Party.NODE:
@@ -117,19 +118,26 @@ class Duet:
             self.leaves[party] = journal.leaves()
             self.root = conversation.history.tree().root
 
+    def _is_last(self, epoch: int) -> bool:
+        plan = self.draft.plan
+        return plan.is_parallel or epoch == plan.training.epochs
+
     def conversation(self, party: Party, epoch: int, journal: Journal, link: Link) -> Conversation:
         other = party.other
         return Conversation(
             EpochStart(self.session, epoch, self.root if epoch > 1 else self.session),
             self.boundaries,
             party=party,
-            peer=Peer(other, _WHO[other], partial(split_keys.verify, self.keys[other].key)),
+            peer=Peer(other, self._who(other), partial(split_keys.verify, self.keys[other].key)),
             sign=self.keys[party].sign,
             journal=journal,
             link=link,
             is_recorded=lambda: False,
             samples=self.owner.samples if party is Party.NODE else (0, 0),
         )
+
+    def _who(self, party: Party) -> str:
+        return "the provider" if party is Party.PROVIDER else f"node {self.node}"
 
     def _link(self, party: Party) -> Link:
         dial = self._accept if party is Party.PROVIDER else self._connect
@@ -140,13 +148,13 @@ class Duet:
             raise _OverError
 
     def _accept(self, seconds: float) -> Any:
-        return self.server.accept(1, seconds)
+        return self.server.accept(self.node, seconds)
 
     def _connect(self, seconds: float) -> Any:
         return connect(
             self.server.endpoint,
             keys=self.keys[Party.NODE],
-            node=1,
+            node=self.node,
             provider=self.keys[Party.PROVIDER].certificate,
             max_message_bytes=self.boundaries.max_bytes() + 4096,
             timeout_seconds=max(seconds, 5),
@@ -157,7 +165,7 @@ class Duet:
     def _listening(self) -> Iterator[None]:
         with Server(
             self.keys[Party.PROVIDER],
-            lambda: {1: self.keys[Party.NODE].certificate},
+            lambda: {self.node: self.keys[Party.NODE].certificate},
             port=0,
             max_message_bytes=self.boundaries.max_bytes() + 4096,
             send_seconds=_DEADLINE_SECONDS,

@@ -97,7 +97,7 @@ def both_epochs(played: Duet) -> Outcome:
 
 def weights(played: Duet) -> tuple[Any, ...]:
     """Copy all parts' weights."""
-    lower, *tail = played.owner.weights
+    lower, *tail = played.owner.parts
     return lower, played.provider.weights, *tail
 
 

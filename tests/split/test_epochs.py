@@ -43,7 +43,7 @@ def duet(folder: Path, **split) -> Duet:
 
 def weights(played: Duet):
     plan = played.draft.plan
-    parts, found = own_parts(plan), played.owner.weights
+    parts, found = own_parts(plan), played.owner.parts
     parts.insert(1, upper_part(plan, played.draft.upper))
     found.insert(1, played.provider.weights)
     return join(parts, found, {})

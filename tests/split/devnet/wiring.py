@@ -7,6 +7,7 @@ from fl_node.chain import transact
 from fl_node.chain.ethereum_session import EthereumSessionLedger
 from fl_node.split import roles
 from fl_node.split.conversation import Conversation
+from fl_node.split.parallel import Ring
 from fl_node.split.record.journal import Journal
 from fl_node.split.record.message import Message
 from fl_node.split.record.message_log import MessageLog
@@ -32,6 +33,7 @@ def wire(fuse: Fuse, party: Party) -> None:
     _wire_closing(fuse)
     _wire_sending(fuse)
     before(Relay, "_hand_on", lambda _, turn: fuse.reached("before it hands on", at(turn.epoch)))
+    before(Ring, "_give", lambda _, epoch, __: fuse.reached("before it shares", at(epoch)))
     after(Relay, "_receive", lambda _, __, turn: fuse.reached("after it took up", at(turn.epoch)))
 
 
@@ -66,9 +68,9 @@ def _wire_states(fuse: Fuse) -> None:
         fuse.reached("after a snapshot", at(journal._epoch, step))
 
     def written(_result: object, _weights: object, path: Any) -> None:
-        if path.name.startswith("checkpoint-"):
-            epoch = int(path.stem.removeprefix("checkpoint-"))
-            fuse.reached("after the checkpoint", at(epoch))
+        what, _, epoch = path.stem.partition("-")
+        if what in {"checkpoint", "average"}:
+            fuse.reached(f"after the {what}", at(int(epoch)))
 
     Journal.keep_snapshot = keeps  # type: ignore[method-assign]
     after(Weights, "write", written)

@@ -47,13 +47,14 @@ def provide(folder: Path | None, as_json: bool, listen: str) -> None:
     Start it in any order. Stopped or killed at any moment, it goes on where it was when it is
     started again.
     """
+    from aggregator.shares import average_shares
     from fl_node.config import settings_folder
     from fl_node.network.host import HEADER
     from fl_node.split.roles import provide_all
 
     host, port = _address(listen)
     home = settings_folder(folder, HEADER)
-    _run(lambda around: provide_all(home, around, host=host, port=port), as_json)
+    _run(lambda around: provide_all(home, around, average_shares, host=host, port=port), as_json)
 
 
 @split.command(
@@ -71,11 +72,12 @@ def train(node_id: int | None, folder: Path | None, as_json: bool) -> None:
     Start it in any order. Stopped or killed at any moment, it goes on where it was when it is
     started again.
     """
+    from aggregator.shares import average_shares
     from fl_node.config import settings_folder
     from fl_node.split.roles import train_all
 
     home = settings_folder(folder, f"node-{node_id or 1}")
-    _run(lambda around: train_all(home, node_id, around), as_json)
+    _run(lambda around: train_all(home, node_id, around, average_shares), as_json)
 
 
 @split.command(
