@@ -212,7 +212,7 @@ contract SplitSession is ISplitSession {
         }
     }
 
-    /// @dev Takes one side's word for the node's next epoch, once.
+    /// @dev Takes one side's word for the node's next epoch: of each kind once, a dispute last.
     function _mark(
         uint32 nodeId,
         uint32 epoch,
@@ -224,9 +224,9 @@ contract SplitSession is ISplitSession {
         if (side == Side.Node && msg.sender != account) revert NotParty(nodeId, msg.sender);
         _requireNext(epoch, session_.epochs);
         Mark before = side == Side.Provider ? session_.byProvider : session_.byNode;
-        if (before != Mark.None) revert AlreadyRecordedAlone(nodeId, epoch, side);
-        if (firstDifference == 0) _requireOverdue(nodeId, session_.since);
         Mark mark = firstDifference == 0 ? Mark.OneSided : Mark.Disputed;
+        if (mark <= before) revert AlreadyRecordedAlone(nodeId, epoch, side);
+        if (mark == Mark.OneSided) _requireOverdue(nodeId, session_.since);
         if (side == Side.Provider) session_.byProvider = mark;
         else session_.byNode = mark;
     }

@@ -176,7 +176,7 @@ interface ISplitSession {
     /// @notice Node `nodeId` (the provider if 0) did not sign this; `signer` did, or nobody if 0.
     error BadSignature(uint32 nodeId, address account, address signer);
 
-    /// @notice This side has recorded this epoch alone before.
+    /// @notice This side has recorded this epoch alone before; only its first dispute may follow that.
     error AlreadyRecordedAlone(uint32 nodeId, uint32 epoch, Side side);
 
     /// @notice Node `nodeId` (the provider if 0) has never been here, so it has no epoch to sign.
@@ -234,11 +234,13 @@ interface ISplitSession {
         bytes calldata providerSignature
     ) external;
 
-    /// @notice Record a node's next epoch without the other side, once for each side.
+    /// @notice Record a node's next epoch without the other side: once each that the other does
+    /// not sign, and a dispute.
     /// @dev With `firstDifference` 0 the other side does not sign: only once both have announced
     /// themselves, and `deadlineSeconds` have passed since the node's last epoch was recorded, or
-    /// since the later of these announcements. Else it is a dispute, at any time. Both are healed
-    /// by `recordEpoch`.
+    /// since the later of these announcements. Else it is a dispute, at any time: after the former
+    /// too, for who was silent may come back with another history, but never before it. Both are
+    /// healed by `recordEpoch`.
     /// @param nodeId The node; the caller is its account or the provider's.
     /// @param epoch The node's next epoch.
     /// @param steps How many steps it had.
@@ -257,7 +259,7 @@ interface ISplitSession {
     ) external;
 
     /// @notice Hand a node's lower part, as it is after a recorded epoch, to another node or to all.
-    /// @dev Nodes that register later read what was handed to all, too; for whom the file is
+    /// @dev 0 looks nobody up: it is taken even where there is no other node. For whom the file is
     /// sealed is not judged here.
     /// @param fromNode The node; the caller is its account.
     /// @param toNode Another registered node, or 0 for every other node at once.

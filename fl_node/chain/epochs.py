@@ -21,7 +21,7 @@ class Side(IntEnum):
 
 
 class Mark(IntEnum):
-    """What one side alone said of the next epoch; as in ``contracts/types/Mark.sol``."""
+    """What one side alone said of the next epoch; it only goes up, as in ``types/Mark.sol``."""
 
     NONE = 0
     ONE_SIDED = 1
@@ -112,7 +112,7 @@ class LoneRecord:
 
     :ivar checkpoint: salted digest of that side's part after it, 32 bytes
     :ivar first_difference: the first step in which the other side's history is another, which is a
-        dispute; 0 when the other side does not sign
+        dispute; 0 when the other side does not sign, which a dispute may follow
     """
 
     node: int

@@ -129,7 +129,7 @@ class EthereumSessionLedger(SessionLedger):
         self._contract.send("recordEpoch", values, node_signature, provider_signature)
 
     def record_alone(self, record: LoneRecord) -> None:
-        """Record a node's next epoch without the other side."""
+        """Record a node's next epoch without the other side; a dispute may follow silence."""
         self._contract.send(
             "recordAlone",
             record.node,

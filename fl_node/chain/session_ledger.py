@@ -51,7 +51,7 @@ class SessionLedger(ContractLedger):
 
     @abstractmethod
     def record_alone(self, record: LoneRecord) -> None:
-        """Record a node's next epoch without the other side."""
+        """Record a node's next epoch without the other side; a dispute may follow silence."""
 
     @abstractmethod
     def hand_on(self, hand_over: HandOver) -> None:

@@ -100,6 +100,11 @@ class SessionLog:
         return tuple(each for each in self.alone if each.record.epoch == following)
 
     @property
+    def last_words(self) -> Mapping[Side, RecordedAlone]:
+        """What of it is each side's last: its dispute, where it first recorded silence."""
+        return {each.side: each for each in self.standing}
+
+    @property
     def one_sided(self) -> tuple[RecordedAlone, ...]:
         """Records that the other side did not sign by the deadline, healed or not."""
         return tuple(each for each in self.alone if not each.record.disputes)
@@ -227,6 +232,12 @@ def _require_next(log: SessionLog, epoch: int) -> None:
         raise ValueError(f"epoch {epoch} after {len(log.epochs)}")
 
 
+def _require_more(log: SessionLog, said: RecordedAlone) -> None:
+    before = log.last_words.get(said.side)
+    if before is not None and (before.record.disputes or not said.record.disputes):
+        raise ValueError(f"epoch {said.record.epoch} again by the {said.side.name}")
+
+
 def _node_registered(timeline: SessionTimeline, event: LedgerEvent) -> SessionTimeline:
     node = event.values["nodeId"]
     log = timeline.sessions.get(node) or SessionLog(node, None)
@@ -301,6 +312,7 @@ def _recorded_alone(timeline: SessionTimeline, event: LedgerEvent) -> SessionTim
     log, _ = _registered_log(timeline, record.node)
     _require_next(log, record.epoch)
     said = RecordedAlone(record, Side(values["side"]), values["by"], event.timestamp)
+    _require_more(log, said)
     return _with_log(timeline, replace(log, alone=(*log.alone, said)))
 
 

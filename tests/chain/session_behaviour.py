@@ -129,6 +129,22 @@ class SessionBehaviour:
         found = ledger.session(1)
         assert (found.by_provider, found.disputed) == (Mark.ONE_SIDED, False)
 
+    def test_a_dispute_may_follow_silence_and_nothing_follows_a_dispute(self, started):
+        started.announce()
+        started.wait(TERMS.deadline_seconds)
+        ledger = started.ledger(PROVIDER)
+        ledger.record_alone(lone(1))
+        with pytest.raises(RevertedError, match="AlreadyRecordedAlone"):
+            ledger.record_alone(lone(1))
+        ledger.record_alone(lone(1, first_difference=3))
+        found = ledger.session(1)
+        assert (found.by_provider, found.by_node) == (Mark.DISPUTED, Mark.NONE)
+        for first_difference in (0, 3):
+            with pytest.raises(RevertedError) as caught:
+                ledger.record_alone(lone(1, first_difference=first_difference))
+            assert caught.value.name == "AlreadyRecordedAlone"
+            assert caught.value.values == (1, 1, Side.PROVIDER)
+
     def test_another_provider_signs_from_then_on(self, started):
         started.ledger("owner").set_provider(address(SPARE))
         assert started.ledger(None).provider() == address(SPARE)
@@ -228,6 +244,7 @@ def _whole_life(scene: SessionScene) -> list[tuple[str, list[tuple[str, object]]
         ("EpochRecorded", _recorded(scene, 1, 469)),
         ("RecordedAlone", _alone(Side.NODE, one, 5)),
         ("RecordedAlone", _alone(Side.PROVIDER, provider, 0)),
+        ("RecordedAlone", _alone(Side.PROVIDER, provider, 5)),
         ("EpochRecorded", _recorded(scene, 2, 470)),
         ("HandedOn", _handed(2, 2)),
         ("HandedOn", _handed(EVERYONE, 1)),

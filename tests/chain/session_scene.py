@@ -106,6 +106,7 @@ def whole_life(started: SessionScene) -> None:
     started.ledger("node 1").record_alone(lone(1, 2, first_difference=5))
     started.wait(TERMS.deadline_seconds)
     started.ledger(PROVIDER).record_alone(lone(1, 2))
+    started.ledger(PROVIDER).record_alone(lone(1, 2, first_difference=5))
     started.record(1, 2, by="owner", steps=470)
     started.ledger("node 1").hand_on(handed(1, 2, 2))
     started.ledger("node 1").hand_on(handed(1, EVERYONE, 1))

@@ -96,17 +96,39 @@ def test_every_record_is_there_with_signatures_that_an_audit_can_check(life, tim
 
 def test_what_one_side_said_stays_when_it_was_healed(timeline):
     log = timeline.sessions[1]
-    assert [each.side for each in log.alone] == [Side.NODE, Side.PROVIDER]
-    assert [each.record for each in log.disputes] == [lone(1, 2, first_difference=5)]
+    assert [each.side for each in log.alone] == [Side.NODE, Side.PROVIDER, Side.PROVIDER]
+    assert [each.record for each in log.disputes] == [lone(1, 2, first_difference=5)] * 2
     assert [each.record for each in log.one_sided] == [lone(1, 2)]
-    assert [each.by for each in log.alone] == [address("node 1"), address(PROVIDER)]
-    assert log.standing == ()
+    assert [each.by for each in log.alone] == [address("node 1"), *[address(PROVIDER)] * 2]
+    assert (log.standing, log.last_words) == ((), {})
 
 
 def test_what_one_side_said_of_the_next_epoch_stands(started):
     started.ledger("node 1").record_alone(lone(1, 1, first_difference=2))
     log = read_session_timeline(started.ledger(None)).sessions[1]
     assert [each.record for each in log.standing] == [lone(1, 1, first_difference=2)]
+
+
+def test_a_dispute_is_a_sides_last_word_after_it_recorded_silence(started):
+    started.announce()
+    started.wait(TERMS.deadline_seconds)
+    said = lone(1), replace(lone(1, first_difference=4), root=b"o" * 32)
+    for each in said:
+        started.ledger(PROVIDER).record_alone(each)
+    log = read_session_timeline(started.ledger(None)).sessions[1]
+    assert tuple(each.record for each in log.standing) == said
+    assert {side: each.record for side, each in log.last_words.items()} == {Side.PROVIDER: said[1]}
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (5, 0), (5, 5), (5, 6)])
+def test_a_side_that_says_more_than_it_may_is_refused(events, first, second):
+    index = [event.kind for event in events].index("RecordedAlone")
+    said = [
+        replace(events[index], values={**events[index].values, "firstDifference": each})
+        for each in (first, second)
+    ]
+    with pytest.raises(LedgerError, match=r"the chain's RecordedAlone at block .* does not follow"):
+        session_timeline_of([*events[:index], *said])
 
 
 def test_a_part_that_was_handed_on_is_with_the_node_that_gave_it(timeline):

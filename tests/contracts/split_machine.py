@@ -47,12 +47,13 @@ SITUATIONS = frozenset(
         "one-sided by the node",
         "disputed by the provider",
         "disputed by the node",
+        "disputed by the provider after it was one-sided",
+        "disputed by the node after it was one-sided",
         "both sides recorded alone",
         "one-sided at the deadline to the second",
         "handed on after the last record",
         "handed on after an earlier one",
         "handed on to every other node",
-        "handed on to every other node by the only one",
     }
 )
 
@@ -236,6 +237,7 @@ class SplitMachine(RuleBasedStateMachine):
         ahead=mostly(0, -1, 1),
         difference=st.sampled_from([0, 0, 0, 1, 2**32 - 1]),
         wait=st.sampled_from([None, 0, 0, -1]),
+        again=st.sampled_from([None, 0, 1]),
     )
     def record_alone(
         self,
@@ -245,19 +247,26 @@ class SplitMachine(RuleBasedStateMachine):
         ahead: int,
         difference: int,
         wait: int | None,
+        again: int | None,
     ) -> None:
         if wait is not None:
             self.twin.now = max(self.twin.now, self.model.deadline(node) + wait)
         by = sender or self.account(node if side is Side.NODE else 0)
         epoch = max(0, self.model.log(node).next_epoch + ahead)
         said = (9, digest("root"), digest("records"), CHECKPOINT, difference)
+        marks = {each: self.model.log(node).mark(each) for each in Side}
         event = self.act(by, "recordAlone", node, epoch, *said)
         if event:
-            self.saw(*self.said_alone(node, event))
+            self.saw(*self.said_alone(node, event, marks[event["side"]]))
+            if again is not None:
+                self.record_alone(node, side, by, 0, again, None, None)
 
-    def said_alone(self, node: int, event: Event) -> Iterator[str]:
+    def said_alone(self, node: int, event: Event, before: Mark) -> Iterator[str]:
         kind = "disputed" if event["firstDifference"] else "one-sided"
-        yield f"{kind} by the {'provider' if event['side'] == Side.PROVIDER else 'node'}"
+        what = f"{kind} by the {'provider' if event['side'] == Side.PROVIDER else 'node'}"
+        yield what
+        if before is Mark.ONE_SIDED:
+            yield f"{what} after it was one-sided"
         if all(self.model.log(node).mark(side) for side in Side):
             yield "both sides recorded alone"
         if kind == "one-sided" and self.twin.now == self.model.deadline(node):
@@ -281,8 +290,7 @@ class SplitMachine(RuleBasedStateMachine):
             what = "the last record" if epoch == epochs else "an earlier one"
             self.saw(f"handed on after {what}")
             if to_node == EVERYONE:
-                alone = " by the only one" if len(self.model.nodes) == 1 else ""
-                self.saw("handed on to every other node" + alone)
+                self.saw("handed on to every other node")
 
     @step(seconds=st.sampled_from([1, 10, 19, 20]))
     def wait(self, seconds: int) -> None:

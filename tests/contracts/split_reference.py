@@ -32,6 +32,12 @@ FIELDS = {
     "HandedOn": "uint32,uint32,uint32,bytes32",
 }
 
+_MAY_FOLLOW = {
+    Mark.NONE: {Mark.ONE_SIDED, Mark.DISPUTED},
+    Mark.ONE_SIDED: {Mark.DISPUTED},
+    Mark.DISPUTED: set(),
+}
+
 
 @dataclass
 class Party:
@@ -49,7 +55,7 @@ class Log:
     """What was recorded of a node, whoever had its account.
 
     :ivar recorded: times of its epochs with both signatures, in order
-    :ivar alone: what each side said alone, by epoch
+    :ivar alone: what each side said alone last, by epoch
     """
 
     recorded: list[int] = field(default_factory=list)
@@ -195,11 +201,12 @@ class SplitReference:
             _refuse("NotParty", node, sender)
         side = sides[sender]
         self._require_next(node, epoch)
-        if (epoch, side) in self.log(node).alone:
+        mark = Mark.DISPUTED if difference else Mark.ONE_SIDED
+        if mark not in _MAY_FOLLOW[self.log(node).mark(side)]:
             _refuse("AlreadyRecordedAlone", node, epoch, side)
         if not difference:
             self._require_overdue(node, party)
-        self.log(node).alone[epoch, side] = Mark.DISPUTED if difference else Mark.ONE_SIDED
+        self.log(node).alone[epoch, side] = mark
         said = (steps, root, records, checkpoint, difference)
         return self._tell("RecordedAlone", node, epoch, side, sender, *said)
 

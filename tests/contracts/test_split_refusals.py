@@ -209,9 +209,31 @@ REFUSALS = [
     ),
     Refusal(
         "AlreadyRecordedAlone",
-        (1, 1, Side.PROVIDER),
+        (1, 1, Side.NODE),
+        alone(1, "node 1"),
+        (*both_here, wait(100), alone(1, "node 1", 1)),
+    ),
+    *(
+        Refusal(
+            "AlreadyRecordedAlone",
+            (1, 1, side),
+            alone(1, role, again),
+            (*both_here, wait(100), *(alone(1, role, each) for each in said)),
+        )
+        for side, role in ((Side.PROVIDER, "provider"), (Side.NODE, "node 1"))
+        for said, again in (((0,), 0), ((0, 4), 0), ((0, 4), 4), ((0, 4), 5))
+    ),
+    Refusal(
+        "NotParty",
+        (1, PROVIDER),
         alone(1, "provider", 1),
-        (*both_here, wait(100), alone(1, "provider")),
+        (*both_here, wait(100), alone(1, "provider"), by(OWNER, "setProvider", SPARE)),
+    ),
+    Refusal(
+        "WrongEpoch",
+        (1, 2),
+        alone(1, "provider", 1, epoch=1),
+        (*both_here, wait(100), alone(1, "provider"), recorded(1)),
     ),
     # Handing on.
     Refusal("NotAccountOfNode", (1, TWO), hand_on(1, 2, by="node 2"), (recorded(1),)),

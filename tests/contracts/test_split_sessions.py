@@ -22,7 +22,7 @@ from tests.contracts.split_sandbox import (
     record,
 )
 from tests.contracts.split_twin import SplitTwin
-from tests.contracts.spoken import START
+from tests.contracts.spoken import START, RefusedError
 
 ONE = address("node 1")
 
@@ -146,6 +146,35 @@ def test_a_dispute_needs_no_deadline_and_both_may_raise_it(sandbox: SplitTwin) -
     sandbox.record_alone(1, "provider", difference=5)
     found = sandbox.look("session", 1)
     assert (found["byProvider"], found["byNode"]) == (Mark.DISPUTED, Mark.DISPUTED)
+
+
+@pytest.mark.parametrize(("role", "side"), [("provider", Side.PROVIDER), ("node 1", Side.NODE)])
+def test_who_was_silent_and_comes_back_with_another_history_is_disputed_once(
+    sandbox: SplitTwin, role: str, side: Side
+) -> None:
+    announced(sandbox)
+    sandbox.now += 100
+    sandbox.record_alone(1, role)
+    event = sandbox.record_alone(1, role, difference=6)
+    assert (event["side"], event["firstDifference"]) == (side, 6)
+    marks = [sandbox.look("session", 1)[name] for name in ("byProvider", "byNode")]
+    assert marks == [Mark.DISPUTED if side == each else Mark.NONE for each in Side]
+    with pytest.raises(RefusedError, match="AlreadyRecordedAlone"):
+        sandbox.record_alone(1, role, difference=6)
+    sandbox.record(1)
+    found = sandbox.look("session", 1)
+    assert (found["epochs"], found["byProvider"], found["byNode"]) == (1, Mark.NONE, Mark.NONE)
+
+
+def test_a_dispute_follows_silence_without_another_deadline_and_under_another_account(
+    sandbox: SplitTwin,
+) -> None:
+    announced(sandbox)
+    sandbox.now += 100
+    sandbox.record_alone(1, "provider")
+    sandbox.act(OWNER, "setProvider", address("spare"))
+    event = sandbox.record_alone(1, "spare", difference=2)
+    assert (event["by"], event["side"]) == (address("spare"), Side.PROVIDER)
 
 
 def test_an_epoch_with_both_signatures_heals_what_was_said_alone(sandbox: SplitTwin) -> None:

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     WRONG_ROOT = "wrong-root"
     INCOMPLETE = "incomplete"
     DISPUTE = "dispute"
+    OTHER_ROOT = "other-root"
     JOURNAL_DAMAGED = "journal-damaged"
     WITHHELD = "withheld"
     OTHER_RECORD = "other-record"

@@ -5,6 +5,7 @@ Whom what convicts:
 * Both, by their accounts' signatures over the root and over the name of the records: a root that is
   not that of the leaves, a leaf that its sender did not sign, a message too few. One side alone
   answers so for what it recorded alone.
+* A side, where its dispute names another root than its own record of the same epoch before it.
 * A sender, by its key's signature over a record: an order, a previous digest or a body that may not
   be, and two records for one message.
 * A folder's owner, where the folder is not what was signed: nobody else can have changed a body

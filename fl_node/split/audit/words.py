@@ -37,7 +37,8 @@ def split_audit_lines(found: SplitAudit) -> Iterator[str]:
         what = (
             f"a dispute from step {alone.first_difference}" if alone.first_difference else "alone"
         )
-        yield f"node {alone.node}, epoch {alone.epoch}: the {alone.side.value} recorded it: {what}"
+        where = f"node {alone.node}, epoch {alone.epoch}"
+        yield f"{where}: the {alone.side.value} recorded it: {what}, its root {alone.root}"
     for who, verdict in sorted({(each.who, each.verdict) for each in found.verdicts}):
         count = sum((each.who, each.verdict) == (who, verdict) for each in found.verdicts)
         yield f"disclosed by the {who}: {count} {verdict}, tolerance {found.tolerance:g}"
