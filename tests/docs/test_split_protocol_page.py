@@ -33,6 +33,7 @@ from fl_node.split.record.refusal import Refusal
 from fl_node.split.record.retention import Retention
 from fl_node.split.record.schedule import Place, Schedule
 from fl_node.split.record.signed import body_digest, session_id
+from fl_node.split.wire.codecs import float16
 from fl_node.split.wire.codecs.codec import Direction
 from fl_node.split.wire.codecs.registry import codec_names, codec_of
 from fl_node.split.wire.frames import write_frame
@@ -130,6 +131,38 @@ def test_codecs_are_in_the_table_with_their_parts():
         parameters = RANDTOPK if name == "randtopk" else {}
         specs = codec_of(name, parameters).specs((4, 20), Direction.BACKWARD)
         assert set(specs) == {word for word in words if word.islower()}
+
+
+VALUES = np.array([[0.0, -1.5, 1e-30, 700.25], [3.0, 2.0, -1e-3, 0.1]], "<f4")
+
+
+def arrays_of(name):
+    return codec_of(name, RANDTOPK if name == "randtopk" else {}).encode(VALUES, key=None).arrays
+
+
+def test_a_float16_is_its_half_floats_by_a_power_of_two():
+    found = arrays_of("float16")
+    exponent = int(found["exponent"])
+    assert 2**14 <= np.abs(VALUES).max() * 2.0**exponent < 2**15
+    scaled = (VALUES * np.float32(2.0**exponent)).astype("<f2")
+    assert found["bits"].tolist() == scaled.view("<u2").tolist()
+    assert (
+        f"{float16._MIN_EXPONENT:d} to {float16._MAX_EXPONENT}".replace("-", "\N{MINUS SIGN}")
+        in TEXT
+    )
+
+
+def test_an_int8_has_one_scale_for_each_of_the_last_dimension():
+    found = arrays_of("int8")
+    scales = np.abs(VALUES).max(axis=0) / np.float32(127)
+    assert found["scales"].tolist() == scales.tolist()
+    assert found["values"].tolist() == np.rint(VALUES / scales).astype(int).tolist()
+
+
+def test_randtopk_gives_the_chosen_and_a_mask_with_the_first_in_the_highest_bit():
+    found = arrays_of("randtopk")
+    assert found["values"].tolist() == [[VALUES[0, 3]], [VALUES[1, 0]]]
+    assert found["mask"].tolist() == [[0b00010000], [0b10000000]]
 
 
 def test_what_a_party_says_at_the_end_has_these_keys():
