@@ -86,7 +86,7 @@ class SplitMachine(RuleBasedStateMachine):
     @initialize(
         epochs=st.sampled_from([2, 3, 30]),
         nodes=st.sampled_from([2, 3, 1, 0]),
-        here=st.booleans(),
+        here=mostly(True, False),
         played=st.sampled_from([2, 1, 0]),
     )
     def create(self, epochs: int, nodes: int, here: bool, played: int) -> None:
@@ -237,7 +237,7 @@ class SplitMachine(RuleBasedStateMachine):
         ahead=mostly(0, -1, 1),
         difference=st.sampled_from([0, 0, 0, 1, 2**32 - 1]),
         wait=st.sampled_from([None, 0, 0, -1]),
-        again=st.sampled_from([None, 0, 1]),
+        then=st.sampled_from([1, "both sign", 1, "both sign", 0, None]),
     )
     def record_alone(
         self,
@@ -247,7 +247,7 @@ class SplitMachine(RuleBasedStateMachine):
         ahead: int,
         difference: int,
         wait: int | None,
-        again: int | None,
+        then: int | str | None,
     ) -> None:
         if wait is not None:
             self.twin.now = max(self.twin.now, self.model.deadline(node) + wait)
@@ -258,8 +258,10 @@ class SplitMachine(RuleBasedStateMachine):
         event = self.act(by, "recordAlone", node, epoch, *said)
         if event:
             self.saw(*self.said_alone(node, event, marks[event["side"]]))
-            if again is not None:
-                self.record_alone(node, side, by, 0, again, None, None)
+            if then == "both sign":
+                self.record(node, 0, None, None, "a")
+            elif isinstance(then, int):
+                self.record_alone(node, side, by, 0, then, None, None)
 
     def said_alone(self, node: int, event: Event, before: Mark) -> Iterator[str]:
         kind = "disputed" if event["firstDifference"] else "one-sided"
