@@ -94,6 +94,7 @@ def _audited_split(
     """Audit what the settings name, if it is split learning."""
     from rich.console import Console
 
+    from aggregator.shares import average_shares
     from fl_node.config import load_settings, settings_folder
     from fl_node.network.host import HEADER
     from fl_node.split.disclosure import audit_disclosed
@@ -104,7 +105,7 @@ def _audited_split(
     if not names_split_learning(home, settings):
         return None
     with Console(stderr=True).status("checking") as shown:
-        return audit_disclosed(home, settings, disclosed, tolerance, shown.update)
+        return audit_disclosed(home, settings, disclosed, tolerance, average_shares, shown.update)
 
 
 def _tell_split(found: "SplitAudit", as_json: bool) -> None:

@@ -212,8 +212,12 @@ def split_figures() -> dict[str, int]:
         "recordEpoch, many steps": split.record(nearly, MANY_STEPS),
         "recordAlone": split.record_alone("node 1", nearly + 1, 0),
         "recordAlone, a dispute": split.record_alone("provider", nearly + 1, 7),
+        "recordAlone, a dispute after silence": split.record_alone("node 1", nearly + 1, 7),
         "recordEpoch, healing": split.record(nearly + 1),
         "handOn": split.call("node 1", "handOn", 1, 2, nearly, digest("weights")),
+        "handOn, to every other node": split.call(
+            "node 1", "handOn", 1, 0, nearly, digest("weights")
+        ),
         "setProvider": split.call("owner", "setProvider", embedded_account("spare").address),
         "removeNode": split.call("owner", "removeNode", 1),
     }

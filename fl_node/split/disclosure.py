@@ -7,6 +7,7 @@ from fl_node.config import Settings, load_settings
 from fl_node.connect import threads_of
 from fl_node.errors import SplitError
 from fl_node.split.audit.split import SplitAudit, audit_split
+from fl_node.split.averages import Average
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.epoch import checkpoint_file
 from fl_node.split.leakage.report import LeakageReport, leakage_report
@@ -38,11 +39,13 @@ def audit_disclosed(
     settings: Settings,
     disclosed: Sequence[Path],
     tolerance: float | None,
+    average: Average,
     say: Callable[[str], None],
 ) -> SplitAudit:
     """Check split learning, and what hosts disclose.
 
     :param disclosed: hosts' folders
+    :param average: of what data owners in parallel brought
     :raises FlnodeError: as :func:`fl_node.split.audit.split.audit_split`
     """
     opened = open_session(home, settings)
@@ -55,6 +58,7 @@ def audit_disclosed(
         opened,
         disclosed,
         say,
+        average=average,
         data_owner=owner,
         threads=threads_of(settings),
         tolerance=tolerance,

@@ -102,12 +102,9 @@ class Relay:
         snapshots.load(Weights.decode(content), f"what node {before.node} handed on")
 
     def _hand_on(self, turn: Turn) -> None:
-        place = self.turns.index(turn)
-        if place + 1 == len(self.turns) or self.turns[place + 1].node == self.node:
+        following = self._following(turn)
+        if following is None or following == self.node or self._handed(turn) is not None:
             return
-        if self._handed(turn) is not None:
-            return
-        following = self.turns[place + 1].node
         content = self.party.learner.snapshots.take(turn.epoch, 0).encode()
         context = self._context(self.node, following, turn.epoch)
         sealed = seal(content, self._sealing_key(following), context)
@@ -119,9 +116,16 @@ class Relay:
                 raise
 
     def _handed(self, turn: Turn) -> HandOver | None:
-        log = self._timeline().sessions[turn.node]
-        found = [each.hand_over for each in log.hand_overs if each.hand_over.epoch == turn.epoch]
+        """Give the hand-over from this turn to the next one's node."""
+        given = [each.hand_over for each in self._timeline().sessions[turn.node].hand_overs]
+        named = turn.epoch, self._following(turn)
+        found = [each for each in given if (each.epoch, each.to_node) == named]
         return found[-1] if found else None
+
+    def _following(self, turn: Turn) -> int | None:
+        """Name the next turn's node; None after the last."""
+        place = self.turns.index(turn) + 1
+        return self.turns[place].node if place < len(self.turns) else None
 
     def _sealing_key(self, node: int) -> bytes:
         while (said := self._timeline().announcement(node, self.ledger.now())) is None:

@@ -42,9 +42,24 @@ def what_crosses(plan: SplitPlan, data: Dataset | None = None) -> Iterator[str]:
         yield "labels and the last layers stay with the data owner (U-shaped)"
     else:
         yield "the labels go to the provider (vanilla): keep_from in the plan keeps them"
+    if training.nodes > 1:
+        yield _several(plan)
     if float(plan.nopeek):
         yield f"NoPeek weighs {plan.nopeek}: it lessens what activations show, no more"
     yield (
         "activations can show what the data look like, gradients can steer the lower part: read "
         "docs/split.md"
+    )
+
+
+def _several(plan: SplitPlan) -> str:
+    nodes = plan.training.nodes
+    if plan.is_parallel:
+        return (
+            f"{nodes} data owners train in parallel: after each epoch all others are given this "
+            "node's lower part, sealed, and compute the average"
+        )
+    return (
+        f"{nodes} data owners train in turns: after each epoch the next one is given this node's "
+        "lower part, sealed"
     )

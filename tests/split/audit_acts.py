@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+from aggregator.shares import average_shares
 from fl_node.cid import Cid
 from fl_node.split.audit.records import root_of
 from fl_node.split.audit.split import audit_split
@@ -17,7 +18,9 @@ from tests.split.audit_scene import (
 
 def audited(scene, folders=None, told=None, **settings):
     homes = [scene.home(party) for party in Party] if folders is None else folders
-    return audit_split(scene.opened(told), homes, lambda _: None, **settings)
+    return audit_split(
+        scene.opened(told), homes, lambda _: None, **{"average": average_shares} | settings
+    )
 
 
 def found(audit):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from aggregator.shares import average_shares
 from fl_node.split.audit.split import SplitAudit, audit_split
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.draft import SplitDraft, draft_split
@@ -59,7 +60,11 @@ class Played:
     def audit(self, **settings: Any) -> SplitAudit:
         """Audit with what both disclose, the data owner's data included."""
         homes = [self.scene.home(party) for party in Party]
-        known = {"data_owner": self.data_owner, "tolerance": 0.0} | settings
+        known = {
+            "data_owner": self.data_owner,
+            "tolerance": 0.0,
+            "average": average_shares,
+        } | settings
         return audit_split(self.scene.opened(), homes, lambda _: None, **known)
 
     def data_owner(self, node: int) -> DataOwner:

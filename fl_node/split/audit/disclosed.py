@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fl_node.chain.session_timeline import RecordedEpoch
 from fl_node.errors import FlnodeError
+from fl_node.split.audit.averages import averages_of
 from fl_node.split.audit.chain import ChainAudit
 from fl_node.split.audit.finding import REPRODUCED, Finding, Verdict
 from fl_node.split.audit.folder import Owner, audit_upper, find_owners
@@ -18,6 +19,7 @@ from fl_node.split.audit.kept import (
 )
 from fl_node.split.audit.records import Leaves, RecordsAudit, check_leaves, root_of
 from fl_node.split.audit.steps import StepsAudit, unverifiable
+from fl_node.split.averages import Average, average_file
 from fl_node.split.data_owner import DataOwner
 from fl_node.split.epoch import Learner
 from fl_node.split.opening import OpenedSession
@@ -25,6 +27,7 @@ from fl_node.split.provider import Provider
 from fl_node.split.record.phase import Party
 from fl_node.split.upper import UpperPart
 from fl_node.split.wire.boundaries import Boundaries
+from fl_node.weights import Weights
 
 BuildOwner = Callable[[int], DataOwner]
 
@@ -43,8 +46,8 @@ class Learners:
 
     def of(self, owner: Owner, upper: UpperPart | None) -> Learner | str:
         """Give it, or say why there is none."""
-        node = owner.node if owner.party is Party.NODE else 0
-        key = owner.contract, node
+        in_common = owner.party is Party.PROVIDER and not self.opened.plan.is_parallel
+        key = owner.contract, 0 if in_common else owner.node
         if key not in self._built:
             try:
                 self._built[key] = self._build(owner, upper)
@@ -56,7 +59,7 @@ class Learners:
         if owner.party is Party.PROVIDER:
             if upper is None:
                 return "the provider's part is not there, or is another"
-            return Provider(self.opened.plan, upper, threads=self.threads)
+            return Provider(self.opened.plan, upper, node=owner.node, threads=self.threads)
         if self.data_owner is None:
             return "it takes the data owner's data"
         return self.data_owner(owner.node)
@@ -67,12 +70,14 @@ class DisclosedAudit:
     """Checks what parties disclose.
 
     :ivar checked: the recorded epochs with their records
+    :ivar average: of parallel training
     """
 
     opened: OpenedSession
     chain: ChainAudit
     checked: Mapping[RecordedEpoch, RecordsAudit]
     learners: Learners
+    average: Average
     tolerance: float
     say: Callable[[str], None]
     findings: list[Finding] = field(default_factory=list)
@@ -81,13 +86,18 @@ class DisclosedAudit:
     def run(self, folders: Sequence[Path]) -> None:
         """Check each session in these folders."""
         self._boundaries = Boundaries.of_plan(self.opened.plan)
+        self._uppers: dict[Path, UpperPart | None] = {}
         owners, unknown = find_owners(self.chain, folders)
         self.verdicts += unknown
         for owner in owners:
             upper = self._upper(owner) if owner.party is Party.PROVIDER else None
+            self._uppers[owner.contract] = upper
             for recorded, audit in self.checked.items():
                 if recorded.record.node == owner.node:
                     self._epoch(owner, recorded, audit, upper)
+        if self.opened.plan.is_parallel:
+            for party in Party:
+                self._averages(owners, party)
 
     def _upper(self, owner: Owner) -> UpperPart | None:
         found = audit_upper(self.opened, owner)
@@ -128,14 +138,41 @@ class DisclosedAudit:
             kept,
             learner,
             self.tolerance,
-            is_first=self.chain.before(kept.recorded) is None,
-            is_last=self.chain.is_last(kept.recorded),
+            begin=self._beginning(kept, learner),
+            is_last=self.opened.plan.is_parallel or self.chain.is_last(kept.recorded),
         )
         steps.run()
         self.findings += steps.findings
         self.verdicts += steps.verdicts
         owner = kept.owner
         self.say(f"{owner.who}, node {owner.node}, epoch {kept.epoch}: its steps are recomputed")
+
+    def _beginning(self, kept: KeptEpoch, learner: Learner) -> Callable[[], None] | None:
+        """Say what an epoch begins with, if it is not where the one before ended."""
+        if not self.opened.plan.is_parallel:
+            return learner.begin if self.chain.before(kept.recorded) is None else None
+        if kept.epoch == 1:
+            return learner.begin
+        path = average_file(kept.owner.contract, kept.epoch - 1)
+        if not path.exists():
+            return None
+        return lambda: learner.begin(kept.epoch, Weights.read(path))
+
+    def _averages(self, owners: Sequence[Owner], party: Party) -> None:
+        plan = self.opened.plan.training
+        by_epoch: dict[int, list[int]] = {}
+        for recorded in self.checked:
+            by_epoch.setdefault(recorded.record.epoch, []).append(recorded.record.node)
+        uppers = {owner.contract: self._uppers.get(owner.contract) for owner in owners}
+        audit = averages_of(
+            party,
+            owners,
+            {epoch: sorted(nodes) for epoch, nodes in by_epoch.items()},
+            lambda owner: self.learners.of(owner, uppers[owner.contract]),
+            lambda base, shares: self.average(plan, base, shares),
+        )
+        for found in audit.run():
+            self._note(found)
 
     def _own_leaves(self, owner: Owner, audit: RecordsAudit) -> Leaves | None:
         """Take the party's own copy of the records where the store has none and the root is it."""
@@ -153,7 +190,7 @@ class DisclosedAudit:
         one handed its part to has not got that one's.
         """
         before = self.chain.before(recorded)
-        if before is None:
+        if before is None or self.opened.plan.is_parallel:
             return None
         is_same = before.record.node == recorded.record.node
         if owner.party is Party.NODE:

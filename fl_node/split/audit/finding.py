@@ -43,6 +43,7 @@ class Reason(StrEnum):
     SIGNED_TWICE = "signed-twice"
     WRONG_CHECKPOINT = "wrong-checkpoint"
     WRONG_START = "wrong-start"
+    OTHER_AVERAGE = "other-average"
     WRONG_UPPER = "wrong-upper"
     OTHER_DATA = "other-data"
     CONTRADICTED = CONTRADICTED

@@ -29,6 +29,7 @@ from fl_node.split.audit.disputes import SaidAlone, audit_standing, said_alone
 from fl_node.split.audit.finding import Finding, Verdict, Who
 from fl_node.split.audit.records import Claimed, RecordsAudit, audit_records
 from fl_node.split.audit.steps import tolerance_of
+from fl_node.split.averages import Average
 from fl_node.split.opening import OpenedSession
 from fl_node.split.record.phase import Party
 
@@ -89,6 +90,7 @@ def audit_split(
     folders: Sequence[Path],
     say: Callable[[str], None],
     *,
+    average: Average,
     data_owner: BuildOwner | None = None,
     threads: int | None = None,
     tolerance: float | None = None,
@@ -98,6 +100,7 @@ def audit_split(
     :param folders: that parties disclose: hosts', contracts' in them, or single sessions' there;
         nothing in them is changed
     :param say: takes a line about each thing that is done
+    :param average: of what data owners in parallel brought
     :param data_owner: builds a node's parts with its data; without it nothing of a data owner's is
         recomputed
     :param threads: of TensorFlow, as the parties had them
@@ -114,7 +117,7 @@ def audit_split(
     findings += [each for log in sound for each in audit_standing(opened, chain, log)]
     allowed = tolerance_of(opened.plan.wire) if tolerance is None else tolerance
     learners = Learners(opened, data_owner, threads)
-    disclosed = DisclosedAudit(opened, chain, checked, learners, allowed, say)
+    disclosed = DisclosedAudit(opened, chain, checked, learners, average, allowed, say)
     disclosed.run(folders)
     return SplitAudit(
         epochs=tuple(starmap(_checked, checked.items())),

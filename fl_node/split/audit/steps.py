@@ -1,6 +1,7 @@
 """Computing a party's kept steps again, with its own code, from the states that it kept."""
 
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,15 +50,16 @@ class StepsAudit:
     """Recomputes what one party kept of one epoch.
 
     :ivar tolerance: the largest difference, see :class:`fl_node.split.audit.replay.Difference`
-    :ivar is_first: whether the epoch begins with the state before the first step of all
-    :ivar is_last: whether nobody trains after it
+    :ivar begin: puts the learner into the state that the epoch must begin with, where that follows
+        from no epoch before
+    :ivar is_last: whether the training ends with it
     """
 
     boundaries: Boundaries
     kept: KeptEpoch
     learner: Learner
     tolerance: float
-    is_first: bool
+    begin: Callable[[], None] | None
     is_last: bool
     verdicts: list[Verdict] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -112,8 +114,8 @@ class StepsAudit:
 
     def _begin(self, run: Run) -> None:
         path = self.kept.snapshot(run.start)
-        if run.start == 0 and self.is_first:
-            self.learner.begin()
+        if run.start == 0 and self.begin is not None:
+            self.begin()
             wanted = state_of(self.learner.snapshots.take(self.kept.epoch, 0))
             is_same = wanted.same_tensors(state_of(Weights.read(path)))
             self._judge(0, "start", _BEGUN if is_same else _OTHER, Reason.WRONG_START)

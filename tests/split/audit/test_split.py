@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.shares import average_shares
 from fl_node.chain.embedded import embedded_account
 from fl_node.chain.epochs import EVERYONE, HandOver
 from fl_node.cid import Cid
@@ -163,7 +164,7 @@ def test_a_snapshot_that_is_no_weights_file_any_more_is_found(whole):
 
 def test_another_plan_than_the_contracts_is_said(whole):
     opened = replace(whole.opened(), plan=replace(PLAN, deadline_seconds=99))
-    audit = audit_split(opened, [], lambda _: None)
+    audit = audit_split(opened, [], lambda _: None, average=average_shares)
     assert found(audit) == {(Reason.PLAN, Who.NOBODY)}
 
 

@@ -1,8 +1,10 @@
 """Two data owners in parallel: each computes the average that a federation would have."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fl_node.cid import Cid
@@ -18,14 +20,14 @@ from tests.crash.fuse import mark_of
 from tests.split.devnet import small
 from tests.split.devnet.conftest import Begin
 from tests.split.devnet.cradle import Cradle
-from tests.split.devnet.story import HEADER, KILLED, Story, host_of
+from tests.split.devnet.story import HEADER, KILLED, WAIT_SECONDS, Story, host_of
 from tests.split.devnet.whole import part_in, same, train, weights_in
 from tests.split.devnet.wiring import at
 
 pytestmark = pytest.mark.slow
 
 FIRST, SECOND = host_of(1), host_of(2)
-TABLE = {**small.U_SHAPED, "owners": "parallel"}
+TABLE = {**small.U_SHAPED, "owners": "parallel", "retention": "all"}
 DUE = {
     FIRST: {
         "before it shares": at(1),
@@ -68,6 +70,19 @@ def sealed(story: Story, weights: Cid) -> bytes:
 def context(story: Story, node: int, epoch: int) -> bytes:
     numbers = node.to_bytes(4, "big") + epoch.to_bytes(4, "big")
     return _SEALED_FOR + story.ledger.contract.lower().encode() + numbers
+
+
+def audited(story: Story, code: int) -> dict[str, Any]:
+    """Audit with what all hosts disclose, in a process of its own."""
+    homes = [str(story.network / host) for host in story.hosts]
+    disclosed = [word for home in homes for word in ("--disclose", home)]
+    words = ["audit", "-C", homes[0], *disclosed, "--tolerance", "0", "--json"]
+    log = story.folder / f"audit-{code}.log"
+    asked = {"command": words, "host": "auditor", "due": {}, "marks": "", "misdeed": ""}
+    ended = story.cradle.fork("tests.split.devnet.party:play", log, asked).wait(WAIT_SECONDS)
+    assert ended == code, log.read_text()[-3000:]
+    text = log.read_text()
+    return dict(json.loads(text[text.index("{") : text.rindex("}") + 1]))
 
 
 def test_kills_come_where_epochs_and_averages_begin_and_end(ring: Story) -> None:
@@ -123,3 +138,39 @@ def test_nobody_else_opens_what_is_shared(ring: Story, who: str) -> None:
         for node in (0, 1, 2):
             with pytest.raises(SealedError):
                 open_for(node, keys[who], content, context(ring, 1, epoch))
+
+
+def verdicts(found: dict[str, Any], what: str) -> list[tuple[str, int, int, str]]:
+    return sorted(
+        (each["who"], each["node"], each["epoch"], each["verdict"])
+        for each in found["verdicts"]
+        if each["what"] == what
+    )
+
+
+def test_an_audit_computes_steps_starts_and_averages_again(ring: Story) -> None:
+    found = audited(ring, 0)
+    assert found["findings"] == []
+    assert {each["verdict"] for each in found["verdicts"]} == {"reproduced"}
+    nodes = [
+        (who, node, epoch) for who in ("node", "provider") for node in (1, 2) for epoch in (1, 2)
+    ]
+    assert verdicts(found, "start") == [(*each, "reproduced") for each in nodes]
+    averages = [each for each in nodes if each[:2] != ("provider", 1)]  # one folder has both of its
+    assert verdicts(found, "average") == [(*each, "reproduced") for each in averages]
+    assert len(verdicts(found, "features")) == 2 * small.EPOCHS * small.STEPS
+
+
+def test_an_average_that_is_another_is_found(ring: Story) -> None:
+    path = average_file(ring.home(SECOND), 2)
+    honest = path.read_bytes()
+    weights = Weights.read(path)
+    name = next(name for name in weights.tensors if name.startswith("tail/"))
+    changed = np.nextafter(weights.tensors[name], np.float32(2), dtype=np.float32)
+    try:
+        Weights({**weights.tensors, name: changed}, weights.metadata).write(path)
+        found = audited(ring, 1)
+    finally:
+        path.write_bytes(honest)
+    (finding,) = found["findings"]
+    assert (finding["reason"], finding["who"], finding["node"]) == ("other-average", "node", 2)
