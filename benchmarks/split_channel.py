@@ -51,7 +51,7 @@ class Exchange(ABC):
     """A way to send a message and get it back."""
 
     @abstractmethod
-    def trip(self, message: bytes) -> bytes:
+    def trip(self, message: bytes) -> bytes | memoryview:
         """Send, and wait until it is back."""
 
 
@@ -69,7 +69,7 @@ class Channel(Exchange):
             send_seconds=SECONDS,
         )
 
-    def trip(self, message: bytes) -> bytes:
+    def trip(self, message: bytes) -> bytes | memoryview:
         """Send, and wait until it is back."""
         self._stream.send(message)
         return self._stream.receive(SECONDS)
@@ -243,7 +243,8 @@ def _timed(exchange: Exchange, message: bytes) -> float:
     begun = time.perf_counter()
     answer = exchange.trip(message)
     taken = 1000 * (time.perf_counter() - begun)
-    if answer != message:
+    # Bytes and a view compare element by element with ==.
+    if len(answer) != len(message) or not message.startswith(answer):
         raise SystemExit("a message came back changed")
     return taken
 

@@ -139,7 +139,7 @@ class Conversation(Desk):
         held = self._count(self._party.other)
         return Greeting(self._start.session, self._start.epoch, held, self._samples)
 
-    def sent_after(self, count: int) -> Iterator[tuple[bytes, ...]]:
+    def sent_after(self, count: int) -> Iterator[tuple[bytes | memoryview, ...]]:
         """Give own messages again from the journal."""
         mine = [each for each in self._journal.places() if each.phase.sender is self._party]
         for place in mine[count:]:
@@ -197,7 +197,7 @@ class Conversation(Desk):
         self._journal.append(message)
         self.history.add(message.signed)
 
-    def _keep_evidence(self, error: RefusedError, content: bytes) -> None:
+    def _keep_evidence(self, error: RefusedError, content: memoryview) -> None:
         """Keep what was refused beside the journal: its sender may have signed it."""
         folder: Path = self._journal.records_file.parent
         name = f"refused-{error.step}-{error.refusal.label}"

@@ -82,19 +82,19 @@ class Replay:
         """Give what was heard; raises as :meth:`say`."""
         return self._read(place, self._body(place))
 
-    def _body(self, place: Place) -> bytes:
+    def _body(self, place: Place) -> bytes | memoryview:
         if place.step > self.last:
             raise RunOverError(f"{place} was not to be kept")
         if place not in self.kept.intact:
             raise NotKeptError(f"{place} is not kept as it was signed")
         return self.kept.messages.message(place).body
 
-    def _read(self, place: Place, body: bytes) -> Weights:
+    def _read(self, place: Place, body: bytes | memoryview) -> Weights:
         spec = self.boundaries.spec(place.phase, self.batches.rows(place.step))
         with self._origin(place).answers():
             return read_frame(body, spec)
 
-    def _difference(self, place: Place, mine: bytes, sent: bytes) -> Difference:
+    def _difference(self, place: Place, mine: bytes, sent: bytes | memoryview) -> Difference:
         if mine == sent:
             return Difference(0.0, "")
         found, wanted = self._read(place, mine), self._read(place, sent)

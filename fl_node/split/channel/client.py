@@ -71,12 +71,12 @@ def encode_hello(node: int) -> bytes:
     return HELLO + node.to_bytes(4, "big")
 
 
-def decode_hello(content: bytes) -> int:
+def decode_hello(content: bytes | memoryview) -> int:
     """Give the node that says hello.
 
     :raises ChannelRefusedError: when it is something else
     """
-    if len(content) != len(HELLO) + 4 or not content.startswith(HELLO):
+    if len(content) != len(HELLO) + 4 or content[: len(HELLO)] != HELLO:
         raise ChannelRefusedError("who connected says no hello of this version of flnode")
     return int.from_bytes(content[len(HELLO) :], "big")
 
@@ -118,7 +118,7 @@ def _introduce(stream: Stream, ours: Certificate, node: int, end: float) -> None
             "see that it is announced on the same contract"
         ) from error
     if answer != HELLO:
-        shown = answer.decode(errors="replace")
+        shown = bytes(answer).decode(errors="replace")
         raise ChannelRefusedError(f"{stream.peer} does not let in node {node}: {shown}")
 
 

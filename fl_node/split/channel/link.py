@@ -29,6 +29,10 @@ class _Kind(IntEnum):
     WORD = 2
 
 
+_KINDS = frozenset(_Kind)
+_NOTHING = memoryview(b"")
+
+
 @dataclass(frozen=True)
 class Greeting:
     """What a party says first.
@@ -52,7 +56,7 @@ class Desk(ABC):
         """Say what is held now."""
 
     @abstractmethod
-    def sent_after(self, count: int) -> Iterator[tuple[bytes, ...]]:
+    def sent_after(self, count: int) -> Iterator[tuple[bytes | memoryview, ...]]:
         """Give own messages again, without the first so many."""
 
     @abstractmethod
@@ -104,14 +108,14 @@ class Link:
         """Wait until both are in this epoch; what the other lacks is sent by then."""
         self._reconnect()
 
-    def send(self, number: int, *pieces: bytes) -> None:
+    def send(self, number: int, *pieces: bytes | memoryview) -> None:
         """Send one's ``number``-th message of the epoch, from 1; the journal has it already."""
         if self._stream is None:
             self._reconnect()  # which sends what the other does not hold, this one too
         elif number > self._held:
             self._try(lambda stream: self._put(stream, _Kind.MESSAGE, *pieces))
 
-    def receive(self) -> bytes:
+    def receive(self) -> memoryview:
         """Wait for the other's next message.
 
         :raises SplitError: when the deadline passes, or the two cannot go on together
@@ -139,7 +143,7 @@ class Link:
             self._stream = None
             self._theirs = None
 
-    def _next(self, wanted: _Kind, again: Mapping[str, Any] | None = None) -> bytes:
+    def _next(self, wanted: _Kind, again: Mapping[str, Any] | None = None) -> memoryview:
         end = time.monotonic() + self._deadline_seconds
         while True:
             self._check()
@@ -158,16 +162,16 @@ class Link:
                 raise SplitError("the other party sent a message after the epoch's last one")
             # A word of an epoch that is over here, said again on a new stream, is dropped.
 
-    def _read(self, stream: Stream) -> tuple[_Kind | None, bytes]:
+    def _read(self, stream: Stream) -> tuple[_Kind | None, memoryview]:
         try:
             content = stream.receive(_SLICE_SECONDS)
         except DeadlineError:
-            return None, b""
+            return None, _NOTHING
         except ChannelClosedError as error:
             self._broken(error)
-            return None, b""
+            return None, _NOTHING
         self.bytes_received += len(content)
-        if not content or content[0] not in set(_Kind):
+        if not content or content[0] not in _KINDS:
             raise SplitError("the other party sent bytes that are of no kind known here")
         return _Kind(content[0]), content[1:]
 
@@ -188,8 +192,8 @@ class Link:
     def _greet(self, stream: Stream) -> None:
         """Say which epoch this is, wait until the other is in it, and send what it lacks."""
         desk = self._current()
-        content = _encoded(desk.greeting())
-        self._try(lambda stream: self._put(stream, _Kind.GREETING, content))
+        greeting = _encoded(desk.greeting())
+        self._try(lambda stream: self._put(stream, _Kind.GREETING, greeting))
         end = time.monotonic() + self._deadline_seconds
         while self._stream is stream and not self._is_greeted(desk):
             self._check()
@@ -205,7 +209,9 @@ class Link:
     def _held(self) -> int:
         return self._theirs.held if self._theirs is not None else 0
 
-    def _send_again(self, stream: Stream, messages: Iterator[tuple[bytes, ...]]) -> None:
+    def _send_again(
+        self, stream: Stream, messages: Iterator[tuple[bytes | memoryview, ...]]
+    ) -> None:
         for pieces in messages:
             self._put(stream, _Kind.MESSAGE, *pieces)
 
@@ -221,14 +227,14 @@ class Link:
             raise SplitError("the other party is in another session: see both settings")
         return self._theirs.epoch == desk.greeting().epoch
 
-    def _note(self, content: bytes) -> None:
+    def _note(self, content: memoryview) -> None:
         """Keep the other's newest greeting: each is sent once on a stream, an epoch each."""
         self._theirs = _decoded(content)
         desk = self._current()
         if self._theirs.epoch > desk.greeting().epoch:
             desk.overtaken()
 
-    def _put(self, stream: Stream, kind: _Kind, *pieces: bytes) -> None:
+    def _put(self, stream: Stream, kind: _Kind, *pieces: bytes | memoryview) -> None:
         stream.send(bytes([kind]), *pieces)
         self.bytes_sent += sum(map(len, pieces)) + 1
 
@@ -276,7 +282,7 @@ def _encoded(greeting: Greeting) -> bytes:
     ).encode()
 
 
-def _decoded(content: bytes) -> Greeting:
+def _decoded(content: memoryview) -> Greeting:
     said = _word(content)
     numbers = [said.get("epoch"), said.get("held"), *_listed(said.get("samples"))]
     session = said.get("session")
@@ -291,11 +297,11 @@ def _decoded(content: bytes) -> Greeting:
         raise SplitError("the other party's greeting names no session") from error
 
 
-def _word(content: bytes) -> dict[str, Any]:
+def _word(content: memoryview) -> dict[str, Any]:
     if len(content) > _MAX_WORD_BYTES:
         raise SplitError(f"a word of up to {_MAX_WORD_BYTES} bytes was expected")
     try:
-        said = parse_json(content)
+        said = parse_json(bytes(content))
     except CanonicalError as error:
         raise SplitError(f"the other party said what is no JSON: {error}") from error
     if not isinstance(said, dict):

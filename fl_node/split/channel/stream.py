@@ -5,6 +5,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import takewhile
+
+import numpy as np
 
 from fl_node.errors import (
     ChannelClosedError,
@@ -21,6 +24,8 @@ _CHUNK_BYTES = 256 * 1024
 HELD_MESSAGES = 16
 _SLICE_SECONDS = 0.25
 _REASON_BYTES = 256
+_ALIGNMENT = 64
+_SHORT_BYTES = 4096
 
 
 def go_on() -> None:
@@ -58,11 +63,9 @@ class Stream:
         self._check = check
         self._lock, self._sending, self._receiving = (threading.Lock() for _ in range(3))
         self._is_read_by_receiver = False
-        self._inbox: deque[bytes] = deque()
-        # Kept for the next message: fresh memory for each costs more time than its decryption.
-        self._buffer = memoryview(bytearray(_CHUNK_BYTES))
-        self._partial, self._filled = self._buffer[: _LENGTH.size], 0
-        self._is_body = False
+        self._inbox: deque[memoryview] = deque()
+        self._length = memoryview(bytearray(_LENGTH.size))
+        self._partial, self._filled, self._is_body = self._length, 0, False
         self._end: SplitError | None = None
 
     def send(self, *pieces: bytes | memoryview) -> None:
@@ -80,16 +83,17 @@ class Stream:
         end = time.monotonic() + self._send_seconds
         with self._sending:
             try:
-                for chunk in _chunks([memoryview(_LENGTH.pack(size)), *views]):
+                for chunk in _chunks(_joined([memoryview(_LENGTH.pack(size)), *views])):
                     self._put(chunk, end)
                 self._drain(end)
             except BaseException as error:
                 self._break(error)
                 raise
 
-    def receive(self, timeout_seconds: float) -> bytes:
+    def receive(self, timeout_seconds: float) -> memoryview:
         """Wait for the next message, no longer than this; what has come of it stays.
 
+        :returns: read-only; its end lies at a multiple of 64 bytes in memory
         :raises DeadlineError: when it has not come: receive again, or give up
         :raises MessageTooLargeError: when it is over the bound, before it is read
         :raises ChannelClosedError: when the other is gone: connect again
@@ -149,7 +153,7 @@ class Stream:
         """Wait a moment until the peer has read the alert that ends the handshake."""
         self._tls.linger(1)
 
-    def _receive(self, end: float) -> bytes:
+    def _receive(self, end: float) -> memoryview:
         while True:
             with self._lock:
                 self._is_read_by_receiver = True
@@ -198,16 +202,11 @@ class Stream:
         if not self._is_body:
             (size,) = _LENGTH.unpack(self._partial)
             self._require_size(size, "announced by the other")
-            self._expect(size, is_body=True)
+            self._partial, self._filled, self._is_body = _room(size), 0, True
             if size:
                 return
-        self._inbox.append(bytes(self._partial))
-        self._expect(_LENGTH.size, is_body=False)
-
-    def _expect(self, size: int, *, is_body: bool) -> None:
-        if size > len(self._buffer):
-            self._buffer = memoryview(bytearray(size))
-        self._partial, self._filled, self._is_body = self._buffer[:size], 0, is_body
+        self._inbox.append(self._partial.toreadonly())
+        self._partial, self._filled, self._is_body = self._length, 0, False
 
     def _wait(self, events: int, end: float, wanted: str) -> None:
         left = end - time.monotonic()
@@ -233,6 +232,22 @@ class Stream:
             if self._end is None:
                 self._end = _for_later(error, self.peer)
                 self._tls.shut()
+
+
+def _room(size: int) -> memoryview:
+    """Give memory for a message, which ends where TensorFlow wants its tensors to begin.
+
+    A body's tensors are its end. Those that are so aligned TensorFlow takes without a copy.
+    """
+    room = np.empty(size + _ALIGNMENT, np.uint8)  # not filled with zeros first, as a bytearray is
+    start = -(room.ctypes.data + size) % _ALIGNMENT
+    return room[start : start + size].data
+
+
+def _joined(views: list[memoryview]) -> list[memoryview]:
+    """Put the short pieces that come first into one, since each takes a record of TLS."""
+    short = list(takewhile(lambda view: len(view) < _SHORT_BYTES, views))
+    return [memoryview(b"".join(short)), *views[len(short) :]]
 
 
 def _chunks(views: list[memoryview]) -> Iterator[memoryview]:

@@ -126,14 +126,16 @@ class TlsSocket:
         return True
 
     def read_into(self, room: memoryview) -> int:
-        """Decrypt into this; gives 0 when `fill` must come first."""
+        """Decrypt into this until it is full, or `fill` must come; gives how much there is."""
+        read, filled, size = self._tls.read, 0, len(room)
         try:
-            count = self._tls.read(len(room), room)
+            while filled < size and (count := int(read(size - filled, room[filled:]))):
+                filled += count
         except ssl.SSLWantReadError:
-            return 0
+            return filled
         except ssl.SSLError as error:
             raise _named(error) from error
-        return int(count)
+        return filled
 
     def fill(self) -> bool:
         """Take what the socket has; says whether it had anything."""

@@ -15,22 +15,22 @@ class Message:
     """
 
     signed: SignedRecord
-    body: bytes
+    body: bytes | memoryview
 
     @property
     def record(self) -> Record:
         """What the sender says of the body."""
         return self.signed.record
 
-    def pieces(self) -> tuple[bytes, bytes]:
+    def pieces(self) -> tuple[bytes, bytes | memoryview]:
         """Give the bytes without joining them."""
         return self.signed.encode(), self.body
 
     @classmethod
-    def decode(cls, content: bytes) -> Self:
+    def decode(cls, content: bytes | memoryview) -> Self:
         """Read a message; nothing of it is checked but the record's layout.
 
-        The body is copied, so that its tensors lie aligned in memory.
+        The body of a view is a view.
 
         :raises UnfitError: as :meth:`fl_node.split.record.signed.SignedRecord.decode`
         """
@@ -39,4 +39,4 @@ class Message:
                 Refusal.NOT_CANONICAL,
                 f"a message has at least {LEAF_BYTES} bytes, found {len(content)}",
             )
-        return cls(SignedRecord.decode(content[:LEAF_BYTES]), content[LEAF_BYTES:])
+        return cls(SignedRecord.decode(bytes(content[:LEAF_BYTES])), content[LEAF_BYTES:])

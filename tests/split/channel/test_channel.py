@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from fl_node.errors import (
@@ -86,6 +87,15 @@ def test_pieces_arrive_as_one_message():
         assert provider.receive(SECONDS) == b"leafbody!"
         node.send()
         assert provider.receive(SECONDS) == b""
+
+
+@pytest.mark.parametrize("size", [64, 1000, 1_605_632])
+def test_a_message_ends_where_tensors_lie_aligned_and_cannot_be_written_to(size):
+    with pair() as (provider, node):
+        node.send(bytes(size))
+        found = np.frombuffer(provider.receive(SECONDS), np.uint8)
+        assert (found.ctypes.data + size) % 64 == 0
+        assert not found.flags.writeable
 
 
 def test_messages_keep_their_order():
