@@ -46,6 +46,7 @@ class Journal:
         try:
             self._sweep()
             self._log = MessageLog(self._folder / _MESSAGES, session, epoch).load(say)
+            self._is_finished = self.records_file.exists()
         except BaseException:
             os.close(self._lock)
             raise
@@ -71,7 +72,7 @@ class Journal:
     @property
     def is_finished(self) -> bool:
         """Tell whether the epoch's root is recorded, so that nothing is added any more."""
-        return self.records_file.exists()
+        return self._is_finished
 
     @property
     def records_file(self) -> Path:
@@ -149,6 +150,7 @@ class Journal:
         """
         if not self.is_finished:
             self._write(self.records_file, [encode_records(self.leaves())])
+            self._is_finished = True
         runs = self._runs(kept_steps)
         wanted = {step for start, last in runs.items() for step in range(start + 1, last + 1)}
         self._log.keep({place for place in self._log.places() if place.step in wanted})

@@ -3,9 +3,10 @@
 Before anything is parsed, the size is held against the largest that the expectation allows.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from fl_node.weights import Tensor, TensorSpec, Weights, encode_header
 _WIDEST_NUMBER = -2.2250738585072014e-308  # no float64 has more letters in canonical JSON
 _PADDING_BYTES = 8
 _SHOWN_LETTERS = 80
+_KEPT_HEADERS = 64
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,20 @@ class FrameSpec:
         widest = dict.fromkeys(self.metrics, _WIDEST_NUMBER)
         return len(encode_header(self.tensors, widest)) + _PADDING_BYTES
 
+    @cached_property
+    def data_bytes(self) -> int:
+        """The size of the tensors, in bytes."""
+        return sum(spec.nbytes for spec in self.tensors.values())
+
+    @cached_property
+    def header(self) -> bytes:
+        """The one header of such a frame that tells no metrics."""
+        return encode_header(self.tensors, {})
+
     @property
     def max_bytes(self) -> int:
         """The size that such a frame may have, in bytes."""
-        return self.max_header_bytes + sum(spec.nbytes for spec in self.tensors.values())
+        return self.max_header_bytes + self.data_bytes
 
 
 def write_frame(tensors: Mapping[str, Tensor], metrics: Mapping[str, float | None]) -> bytes:
@@ -58,10 +70,21 @@ def write_frame(tensors: Mapping[str, Tensor], metrics: Mapping[str, float | Non
     :param metrics: finite numbers, or None; see :func:`fl_node.canonical.finite_or_null`
     :raises WeightsError: for what has no canonical form
     """
-    return Weights(tensors, metrics).encode()
+    frame = Weights(tensors, metrics)
+    if metrics:
+        return frame.encode()
+    layout = tuple((name, t.dtype, t.shape) for name, t in frame.tensors.items())
+    data = (t.reshape(-1).view(np.uint8).data for t in frame.tensors.values())
+    return b"".join((_header(layout), *data))
 
 
-def read_frame(content: bytes, spec: FrameSpec) -> Weights:
+@lru_cache(maxsize=_KEPT_HEADERS)
+def _header(layout: tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...]) -> bytes:
+    """Encode a header without metrics: the same for all whole batches of a phase."""
+    return encode_header({name: TensorSpec(dtype, shape) for name, dtype, shape in layout}, {})
+
+
+def read_frame(content: bytes | memoryview, spec: FrameSpec) -> Weights:
     """Read a body from outside.
 
     :raises UnfitError: by name when it is not what may come
@@ -70,15 +93,38 @@ def read_frame(content: bytes, spec: FrameSpec) -> Weights:
         raise UnfitError(
             Refusal.TOO_LARGE, f"up to {most} bytes were expected, found {len(content)}"
         )
+    frame = _expected(content, spec)
+    if frame is None:
+        frame = _decoded(content, spec)
+    for name, tensor in frame.tensors.items():
+        _check_finite(name, tensor)
+        _check_range(name, tensor, spec.ranges.get(name))
+    return frame
+
+
+def _expected(content: bytes | memoryview, spec: FrameSpec) -> Weights | None:
+    """Read the commonest frame by comparing its header with the only one that it may have."""
+    start = len(spec.header)
+    if len(content) != start + spec.data_bytes or content[:start] != spec.header:
+        return None
+    if any(each.dtype == np.bool_ for each in spec.tensors.values()):
+        return None  # not every byte is one
+    tensors = {}
+    for name in sorted(spec.tensors):
+        wanted = spec.tensors[name]
+        flat = np.frombuffer(content, wanted.dtype, math.prod(wanted.shape), start)
+        tensors[name] = flat.reshape(wanted.shape)
+        start += wanted.nbytes
+    return Weights(tensors)
+
+
+def _decoded(content: bytes | memoryview, spec: FrameSpec) -> Weights:
     try:
         frame = Weights.decode(content, max_header_bytes=spec.max_header_bytes)
     except WeightsError as error:
         raise UnfitError(Refusal.NOT_CANONICAL, str(error)) from error
     _check_structure(frame, spec)
     _check_metrics(frame, spec)
-    for name, tensor in frame.tensors.items():
-        _check_finite(name, tensor)
-        _check_range(name, tensor, spec.ranges.get(name))
     return frame
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from fl_node.canonical import finite_or_null
 from fl_node.split.record.refusal import Origin, Refusal, RefusedError, UnfitError
 from fl_node.split.wire.frames import FrameSpec, Range, read_frame, write_frame
-from fl_node.weights import TensorSpec
+from fl_node.weights import TensorSpec, Weights
 
 FLOATS, LABELS = TensorSpec(np.dtype("<f4"), (2, 3)), TensorSpec(np.dtype("u1"), (2,))
 SPEC = FrameSpec(
@@ -26,6 +26,22 @@ def test_a_frame_is_read_as_it_was_written(metrics):
     frame = read_frame(content, SPEC)
     assert frame.metadata == finite_or_null(metrics)
     assert all(np.array_equal(frame.tensors[name], tensor) for name, tensor in GOOD.items())
+
+
+@pytest.mark.parametrize("metrics", [{}, {"loss": 0.5}])
+def test_a_frame_is_a_canonical_weights_file(metrics):
+    content = write_frame(GOOD, metrics)
+    assert content == Weights(GOOD, metrics).encode()
+    assert read_frame(memoryview(content), SPEC).same_tensors(Weights.decode(content))
+
+
+def test_flags_are_false_or_true_and_nothing_else():
+    flags = np.array([False, True])
+    spec = FrameSpec({"flags": TensorSpec(flags.dtype, flags.shape)})
+    content = write_frame({"flags": flags}, {})
+    assert read_frame(content, spec).tensors["flags"].tolist() == [False, True]
+    with pytest.raises(UnfitError, match="not-canonical"):
+        read_frame(content[:-1] + b"\x02", spec)
 
 
 @pytest.mark.parametrize("value", [-2.2250738585072014e-308, -1.7976931348623157e308, 2**53 - 1])
@@ -94,7 +110,7 @@ def test_any_bytes_are_a_frame_or_are_refused(content):
 
 @given(st.data())
 def test_a_frame_with_one_changed_byte_is_read_within_bounds_or_refused(data):
-    content = bytearray(write_frame(GOOD, {"loss": 0.5}))
+    content = bytearray(write_frame(GOOD, data.draw(st.sampled_from([{}, {"loss": 0.5}]))))
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     try:
