@@ -18,6 +18,7 @@ from fl_node.split.parts.crossing import Crossing
 Arrays = list[NDArray[Any]]
 Exchange = Callable[[Arrays], Sequence[NDArray[Any]]]
 ONLY_RUN = 0
+_ALIGNMENT = 64
 
 
 @dataclass
@@ -85,10 +86,19 @@ class Remote:
         try:
             # Arrays are TensorFlow's own memory here, which it writes to in place afterwards.
             found = mine.exchange([np.array(array) for array in sent])
-            return [np.array(each) for each in checked(found, self.answers, samples_in(sent))]
+            return [_aligned(each) for each in checked(found, self.answers, samples_in(sent))]
         except BaseException as error:
             mine.failure = error  # TensorFlow raises its own and keeps only the text
             raise
+
+
+def _aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Copy an array to where TensorFlow takes it as it is; elsewhere it would copy it once more."""
+    room = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    np.copyto(copy, array)
+    return copy
 
 
 def _loose_ends(sent: Sequence[Any]) -> list[Any]:
