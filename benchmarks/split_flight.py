@@ -43,17 +43,17 @@ class PinnedJob(Job):
 def measured(job: PinnedJob, blocks: int) -> dict[str, object]:
     """Time blocks by turns, after one of each that is not counted."""
     several = Node(job)  # first: it needs more of TensorFlow's threads
-    one = Node(PinnedJob(job.cut_after, job.keep_from, job.wire, job.images))
+    one = Node(PinnedJob(job.cut_after, job.keep_from, job.wire, job.steps))
     seconds: dict[str, list[float]] = {"one": [], "several": []}
     for block in range(blocks + 1):
         for name, node in (("one", one), ("several", several)):
             start = time.perf_counter()
-            node.recorded()
+            node.recorded(lambda: None, job.steps)
             seconds[name] += [time.perf_counter() - start] if block else []
     one.close()
     several.close()
     medians = {name: statistics.median(each) for name, each in seconds.items()}
-    batches = -(-job.images // job.batch)
+    batches = job.steps
     return {
         "benchmark": "split_flight",
         "configuration": "u-shaped" if job.keep_from else "vanilla",
@@ -71,13 +71,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blocks", type=int, default=12)
-    parser.add_argument("--images", type=int, default=2560, help="of a block")
+    parser.add_argument("--batches", type=int, default=20, help="of a block")
     parser.add_argument("--cut-after", default="pool_2")
     parser.add_argument("--keep-from", help="the tail's first layer, for the U-shaped way")
     parser.add_argument("--in-flight", type=int, default=2)
     given = parser.parse_args()
     job = PinnedJob(
-        given.cut_after, given.keep_from, "float32", given.images, in_flight=given.in_flight
+        given.cut_after, given.keep_from, "float32", given.batches, in_flight=given.in_flight
     )
     print(json.dumps(measured(job, given.blocks)))
 
