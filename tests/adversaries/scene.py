@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from web3.exceptions import BlockNotFound, TransactionNotFound
 
 from aggregator.audit import Audit, audit
 from fl_node.chain.abi import reverted
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from tests.adversaries.traces import Trace
 
 _LONG_SECONDS = 300
+_READINGS = 10
 _FLNODE = Path(sys.executable).with_name("flnode")
 OWNER, HEADER = "owner", "header"
 
@@ -161,7 +166,11 @@ class Scene:
     @cached_property
     def refused(self) -> list[Refused]:
         """Every transaction to the contract that failed, and with which of its errors."""
-        return list(self._refused())
+        for _ in range(_READINGS):
+            with suppress(BlockNotFound, TransactionNotFound):
+                return list(self._refused())
+            time.sleep(1)
+        raise AssertionError("the newest blocks were re-ordered whenever they were read")
 
     def _refused(self) -> Iterator[Refused]:
         home = self.actors[HEADER].home

@@ -104,11 +104,12 @@ def test_the_averages_are_the_federations_globals(
     assert same(part_in(average(ring, HEADER, small.EPOCHS)), upper)
 
 
-def test_every_epoch_is_recorded_and_shared_once(ring: Story) -> None:
+def test_every_epoch_is_recorded_and_shared(ring: Story) -> None:
     for node in (1, 2):
         assert len(ring.roots(node)) == small.EPOCHS
         assert ring.log(node).alone == ()
-        assert [each[:2] for each in shared(ring, node)] == [(1, 0), (2, 0)]
+        # Who was killed before it was mined may do it again; the others take the first.
+        assert {each[:2] for each in shared(ring, node)} == {(1, 0), (2, 0)}
 
 
 def test_what_is_shared_is_the_givers_part_after_the_epoch(ring: Story) -> None:

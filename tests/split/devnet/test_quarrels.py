@@ -21,7 +21,7 @@ from tests.split.devnet.story import HEADER, Life, Story, host_of, wait_until
 
 pytestmark = pytest.mark.slow
 
-EPOCHS, DEADLINE_SECONDS = 3, 10
+EPOCHS, DEADLINE_SECONDS = 3, 20
 NODE, OTHER = host_of(1), host_of(2)
 ENDED_BY_ITSELF = 1
 

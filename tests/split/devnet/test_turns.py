@@ -69,11 +69,12 @@ def test_both_in_turns_train_the_bits_of_the_uncut_model(
     assert same(weights_in(turns.checkpoint(HEADER, small.EPOCHS, node=2)), upper)
 
 
-def test_every_turn_is_recorded_and_every_hand_over_once(turns: Story) -> None:
+def test_every_turn_is_recorded_and_handed_on(turns: Story) -> None:
     for node in (1, 2):
         assert len(turns.roots(node)) == small.EPOCHS
         assert turns.log(node).alone == ()
-    assert sorted(handed_on(turns)) == [(1, 1, 2), (1, 2, 1), (2, 1, 2)]
+    # Who was killed before a hand-over was mined may do it again; the next one takes the last.
+    assert set(handed_on(turns)) == {(1, 1, 2), (1, 2, 1), (2, 1, 2)}
 
 
 def test_what_is_handed_on_is_the_givers_state_after_its_turn(turns: Story) -> None:
