@@ -112,14 +112,18 @@ class DataOwner(Learner):
         if after == 0:
             self._step.score.reset()
 
+        newest: Metrics = {}
+
         def one(step: int, pause: Pause) -> None:
+            nonlocal newest
             rows = order[conversation.batches.span(step)]
             key, check = self._key(turn.epoch, step), self._check(step, targets[rows])
             exchange = _Exchange(self._boundaries, conversation, key, step, check, pause)
             if isinstance(self._step, TailedStep):
-                known = self._step.score.result() if step > self._plan.in_flight else {}
+                known = newest or self._step.score.result() if step > self._plan.in_flight else {}
                 self._step.step(self._data, rows, exchange.features(known), exchange.gradients)
-                watch(step, self._step.score.result())
+                newest = self._step.score.result()
+                watch(step, newest)
             else:
                 self._step.step(self._data, rows, exchange.labelled)
                 watch(step, exchange.heard)

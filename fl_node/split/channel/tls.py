@@ -102,7 +102,7 @@ class TlsSocket:
             return False
         except ssl.SSLError as error:
             self._send_alert()
-            raise _named(error) from error
+            raise _unspoken(error) or _named(error) from error
         return self.flush()
 
     def encrypt(self, content: memoryview) -> None:
@@ -210,7 +210,7 @@ def _gone(error: OSError) -> ChannelClosedError:
 
 
 def _named(error: ssl.SSLError) -> SplitError:
-    """Give our name for it: who was refused, or that the connection is over."""
+    """Give our name: who was refused, which may show late, or that the connection is over."""
     reason = error.reason or str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return ChannelRefusedError(
@@ -218,9 +218,15 @@ def _named(error: ssl.SSLError) -> SplitError:
         )
     if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason:
         return ChannelRefusedError(f"a certificate was refused: {_words(reason)}")
+    return ChannelClosedError(f"the connection is broken ({_words(reason)}): connect again")
+
+
+def _unspoken(error: ssl.SSLError) -> SplitError | None:
+    """Give our name for what the handshake finds where no TLS 1.3 is; later, bytes were changed."""
+    reason = error.reason or ""
     if "VERSION" in reason or "PROTOCOL" in reason or "HTTP" in reason:
         return ChannelRefusedError(f"the other end does not speak TLS 1.3: {_words(reason)}")
-    return ChannelClosedError(f"the connection is broken ({_words(reason)}): connect again")
+    return None
 
 
 def _words(reason: str) -> str:

@@ -374,7 +374,7 @@ def test_it_listens_on_loopback_unless_told_otherwise():
         assert is_open(listener)
 
 
-@pytest.mark.parametrize("at", [0, 3, 5, 40, 1000, 20_000])
+@pytest.mark.parametrize("at", [0, 1, 2, 3, 4, 5, 40, 1000, 20_000])
 def test_a_byte_changed_on_the_way_ends_the_stream(at):
     with pair() as (provider, node):
         node._tls.encrypt(memoryview((30_000).to_bytes(4, "big") + bytes(30_000)))
@@ -382,5 +382,5 @@ def test_a_byte_changed_on_the_way_ends_the_stream(at):
         changed[at] ^= 1
         node._tls._socket.setblocking(True)
         node._tls._socket.sendall(changed)
-        with pytest.raises((ChannelClosedError, ChannelRefusedError, DeadlineError)):
+        with pytest.raises((ChannelClosedError, DeadlineError)):
             provider.receive(1)
