@@ -82,6 +82,10 @@ def provide_all(
                 f"is {timeline.provider}: use that account's host"
             )
         nodes = sorted(node for node in timeline.accounts if node != PROVIDER)
+        if not nodes:
+            raise LedgerError(
+                f"{opened.ledger.contract} has no data owner: its owner registers them"
+            )
         learners = _learners(member, nodes)
         keys = member.keys()
         with _server(member, keys, host, port) as server:
