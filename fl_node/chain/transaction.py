@@ -96,7 +96,7 @@ def tried(call: Call, sender: str, gas_limit: int) -> TxParams:
 
 
 def await_receipt(connection: Connection, sent: Sent) -> TxReceipt | None:
-    """Wait until a transaction is in a block; hand it over again if the node forgot it.
+    """Wait until reads see a transaction in its block; hand it over again if the node forgot it.
 
     :returns: None when another transaction of the account was mined in its place
     :raises UnreachableError: when it is not within a minute; it may still be
@@ -105,7 +105,7 @@ def await_receipt(connection: Connection, sent: Sent) -> TxReceipt | None:
     again = time.monotonic() + _SEND_AGAIN_SECONDS
     while time.monotonic() < deadline:
         receipt = find_receipt(connection, sent)
-        if receipt is not None:
+        if receipt is not None and _is_read(connection, receipt):
             return receipt
         if time.monotonic() > again:
             if not send_again(connection, sent):
@@ -116,6 +116,11 @@ def await_receipt(connection: Connection, sent: Sent) -> TxReceipt | None:
         f"no block took transaction {sent.hash.to_0x_hex()} within {_MINED_SECONDS} s: see that "
         "most of the chain's sealers run and are connected"
     )
+
+
+def _is_read(connection: Connection, receipt: TxReceipt) -> bool:
+    """Tell whether the newest block is its or a later one: Geth has receipts a moment before."""
+    return connection.web3.eth.block_number >= receipt["blockNumber"]
 
 
 def find_receipt(connection: Connection, sent: Sent) -> TxReceipt | None:

@@ -250,3 +250,19 @@ def test_a_node_that_is_indexing_has_the_receipt_later(anvil, monkeypatch):
     scene.ledger("owner").register_node(3, address("node 3"))
     assert len(asked) == 3
     assert scene.ledger(None).member(3).account == address("node 3")
+
+
+def test_what_was_sent_is_waited_for_until_reads_see_it(anvil, monkeypatch):
+    """Geth gives a receipt a moment before its newest block is the one with the transaction."""
+    scene = deployed(anvil.connection(), anvil.wait)
+    scene.start()
+    eth, numbers = scene.connection.web3.eth, []
+    plain = eth.get_block_number
+
+    def behind_at_first():
+        numbers.append(plain())
+        return numbers[-1] - (len(numbers) < 3)
+
+    monkeypatch.setattr(eth, "get_block_number", behind_at_first)
+    scene.ledger("owner").register_node(3, address("node 3"))
+    assert len(numbers) == 3
