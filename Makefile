@@ -13,7 +13,9 @@ FUZZER := .venv/.fuzzer
 DEMO ?= demo
 # What computes is tested by two workers; what waits for daemons afterwards, by itself.
 WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-DAEMONS := $(addprefix tests/,adversaries crash devnet growth machines network split/devnet)
+DAEMONS := $(addprefix tests/,crash devnet growth machines network split/devnet)
+# Not traced: the liars are processes, and Python 3.11 fails to trace threads that begin together.
+LIARS := tests/adversaries
 # Of fuzzing: each target's seconds, and which targets.
 SECONDS_EACH ?= 600
 TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
@@ -46,7 +48,8 @@ paper: $(ENVIRONMENT)  ## The paper's job against one node with all data, two se
 
 test: lint check-contract $(ENVIRONMENT) $(COMPILER)  ## Lint, slither and every test; what CI runs
 	@failed=0; set -x; \
-		$(BIN)/pytest $(WORKERS) $(addprefix --ignore=,$(DAEMONS)) --cov --cov-report= || failed=1; \
+		$(BIN)/pytest $(WORKERS) $(addprefix --ignore=,$(DAEMONS) $(LIARS)) --cov --cov-report= || failed=1; \
+		$(BIN)/pytest $(LIARS) || failed=1; \
 		$(BIN)/pytest $(DAEMONS) --cov --cov-append --cov-report=term --cov-fail-under=95 || failed=1; \
 		exit $$failed
 
