@@ -57,6 +57,14 @@ class Learner(ABC):
     def weights(self) -> Weights:
         """A copy of what it has trained so far, with the structure of the initial weights."""
 
+    def outcome(self, checkpoint: Path) -> tuple[int, Weights]:
+        """Take up the state after an epoch; give its samples and the weights.
+
+        :raises SplitError: when it is not as it was written
+        """
+        found = self.snapshots.put_back(checkpoint)
+        return int(found.metadata["samples"]), self.weights
+
     @abstractmethod
     def begin(self, epoch: int = 1, base: Weights | None = None) -> None:
         """Be as before an epoch's first step, with an optimizer that has done nothing yet.

@@ -13,20 +13,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from fl_node.chain.epochs import EVERYONE, HandOver
-from fl_node.chain.session_ledger import SessionLedger
-from fl_node.chain.session_timeline import SessionTimeline, read_session_timeline
-from fl_node.errors import RevertedError, StoppedError
+from fl_node.errors import StoppedError
 from fl_node.split.averages import Averages, Share
-from fl_node.split.channel.certificate import read_certificate
 from fl_node.split.channel.envelope import envelope_bytes, open_for, seal_for_all
-from fl_node.split.channel.keys import SessionKeys
+from fl_node.split.handing import FETCH_SECONDS, HandingOwner
 from fl_node.split.session import SessionParty
 from fl_node.split.shared import encode_share, max_share_bytes, read_share
-from fl_node.store.store import Store
 from fl_node.weights import Weights
 
 _SEALED_FOR = b"flnode split share"
-_FETCH_SECONDS = 60
 
 
 def provide(
@@ -67,31 +62,19 @@ def _side_by_side(acts: Mapping[int, Callable[[], None]], say: Callable[[str], N
 
     with ThreadPoolExecutor(len(acts), thread_name_prefix="split node") as pool:
         failures = [error for error in pool.map(run, acts) if error is not None]
-    stopped = [error for error in failures if isinstance(error, StoppedError)]
-    for error in [*stopped, *failures]:
-        raise error
+    if failures:
+        raise next((error for error in failures if isinstance(error, StoppedError)), failures[0])
 
 
 @dataclass(frozen=True)
-class Ring:
+class Ring(HandingOwner):
     """One data owner among several that train in parallel.
 
     :ivar nodes: all of them
-    :ivar wait: pauses, and raises to end
     """
 
-    party: SessionParty
     nodes: Sequence[int]
     epochs: int
-    ledger: SessionLedger
-    store: Store
-    keys: SessionKeys
-    wait: Callable[[str], None]
-
-    @property
-    def node(self) -> int:
-        """This data owner's number."""
-        return self.party.node
 
     def run(self, averages: Averages) -> None:
         """Do this node's part of every epoch.
@@ -125,37 +108,20 @@ class Ring:
             return
         samples, weights = self.party.outcome(epoch)
         content = encode_share(weights, epoch, samples, base)
-        to = {node: self._sealing_key(node) for node in others}
-        blob = self.store.put([seal_for_all(content, to, self._context(self.node, epoch))])
-        try:
-            self.ledger.hand_on(HandOver(self.node, EVERYONE, epoch, blob))
-        except RevertedError:
-            if self._given(self.node, epoch) is None:
-                raise
+        to = {node: self.sealing_key(node) for node in others}
+        context = self.context(_SEALED_FOR, self.node, epoch)
+        self.hand(EVERYONE, epoch, seal_for_all(content, to, context))
 
     def _taken(self, node: int, epoch: int, base: Weights) -> Share:
         while (given := self._given(node, epoch)) is None:
             self.wait(f"node {node} has epoch {epoch} still to do, then the average is computed")
         bound = envelope_bytes(max_share_bytes(base), len(self.nodes))
-        sealed = self.store.read(given.weights, max_bytes=bound, timeout_seconds=_FETCH_SECONDS)
-        content = open_for(self.node, self.keys, sealed, self._context(node, epoch))
-        recorded = self._timeline().sessions[node].epochs[epoch - 1].record
+        sealed = self.store.read(given.weights, max_bytes=bound, timeout_seconds=FETCH_SECONDS)
+        content = open_for(self.node, self.keys, sealed, self.context(_SEALED_FOR, node, epoch))
+        recorded = self.timeline().sessions[node].epochs[epoch - 1].record
         return read_share(content, node, recorded, base, self.party.plan, self.store)
 
     def _given(self, node: int, epoch: int) -> HandOver | None:
-        found = [each.hand_over for each in self._timeline().sessions[node].hand_overs]
-        to_all = [each for each in found if (each.to_node, each.epoch) == (EVERYONE, epoch)]
-        return to_all[0] if to_all else None
-
-    def _sealing_key(self, node: int) -> bytes:
-        while (said := self._timeline().announcement(node, self.ledger.now())) is None:
-            self.wait(f"node {node} has announced no key to seal for: start it")
-        return read_certificate(said.certificate).sealing_key
-
-    def _context(self, node: int, epoch: int) -> bytes:
-        """Bind what is sealed to contract, giver and epoch."""
-        numbers = node.to_bytes(4, "big") + epoch.to_bytes(4, "big")
-        return _SEALED_FOR + self.ledger.contract.lower().encode() + numbers
-
-    def _timeline(self) -> SessionTimeline:
-        return read_session_timeline(self.ledger)
+        """Give the first that a node shared of an epoch."""
+        found = self.handed(node, EVERYONE, epoch)
+        return found[0] if found else None

@@ -322,11 +322,11 @@ def _provide(member: _Member, parties: Mapping[int, SessionParty], average: Aver
 def _train(member: _Member, party: SessionParty, average: Average) -> None:
     opened, epochs = member.opened, member.opened.plan.training.epochs
     nodes = sorted(node for node in member.timeline().accounts if node != PROVIDER)
-    around = opened.ledger, opened.store, party.keys, member.around.pause
+    owner = party, opened.ledger, opened.store, party.keys, member.around.pause
     if not opened.plan.is_parallel:
-        turns.Relay(party, turns.all_turns(epochs, nodes), *around).run()
+        turns.Relay(*owner, turns.all_turns(epochs, nodes)).run()
         return
-    ring = parallel.Ring(party, nodes, epochs, *around)
+    ring = parallel.Ring(*owner, nodes, epochs)
     training, initial = opened.plan.training, party.learner.initial
     ring.run(Averages(member.folder, training, initial, average, ring.shares))
 

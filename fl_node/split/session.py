@@ -84,21 +84,14 @@ class SessionParty:
 
         :raises SplitError: when it is not there
         """
-        path = checkpoint_file(self._folder, epoch)
-        if not path.exists():
-            raise SplitError(
-                f"epoch {epoch} is recorded, and {path} is not there: restore it from a backup"
-            )
-        self.learner.snapshots.put_back(path)
+        self.learner.snapshots.put_back(self._checkpoint(epoch))
 
     def outcome(self, epoch: int) -> tuple[int, Weights]:
         """Give the samples of an epoch and the weights after it, which the learner takes up.
 
         :raises SplitError: when they are not there
         """
-        self.take_up(epoch)
-        metadata = Weights.read(checkpoint_file(self._folder, epoch)).metadata
-        return int(metadata["samples"]), self.learner.weights
+        return self.learner.outcome(self._checkpoint(epoch))
 
     def live(self, epoch: int, *, is_last: bool) -> None:
         """Do an epoch, until it is on the chain.
@@ -177,6 +170,14 @@ class SessionParty:
             raise SplitError(f"epoch {epoch} is recorded by this party alone: {error}") from error
         if self.party is Party.PROVIDER or not self._sees_recorded(epoch):
             self._record(agreed)
+
+    def _checkpoint(self, epoch: int) -> Path:
+        path = checkpoint_file(self._folder, epoch)
+        if not path.exists():
+            raise SplitError(
+                f"epoch {epoch} is recorded, and {path} is not there: restore it from a backup"
+            )
+        return path
 
     def _claim(self, conversation: Conversation, leaves: int, records: Cid) -> Claim:
         epoch = conversation.history.epoch

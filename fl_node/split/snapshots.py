@@ -39,8 +39,8 @@ class Snapshots:
         counted = {"samples": samples} if samples else {}
         return Weights(tensors, {"epoch": epoch, "step": step} | counted)
 
-    def put_back(self, path: Path) -> None:
-        """Load a snapshot.
+    def put_back(self, path: Path) -> Weights:
+        """Load a snapshot, and give it.
 
         :raises SplitError: when it is not as it was written
         """
@@ -49,6 +49,7 @@ class Snapshots:
         except (OSError, WeightsError) as error:
             raise SplitError(f"the state in {path} cannot be taken up again: {error}") from error
         self.load(found, str(path))
+        return found
 
     def load(self, found: Weights, where: str) -> None:
         """Put back what :meth:`take` copied, here or elsewhere.

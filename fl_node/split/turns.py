@@ -5,23 +5,18 @@ Gupta and Raskar 2018, "Distributed learning of deep neural network over multipl
 alone, and recorded on the chain.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fl_node.chain.epochs import HandOver
-from fl_node.chain.session_ledger import SessionLedger
-from fl_node.chain.session_timeline import SessionTimeline, read_session_timeline
-from fl_node.errors import RevertedError
-from fl_node.split.channel.certificate import read_certificate
-from fl_node.split.channel.keys import SessionKeys, seal
+from fl_node.split.channel.keys import seal
 from fl_node.split.epoch import Turn
+from fl_node.split.handing import FETCH_SECONDS, HandingOwner
 from fl_node.split.session import SessionParty
-from fl_node.store.store import Store
 from fl_node.weights import Weights
 
 _SEALED_FOR = b"flnode split hand-over"
 _OVERHEAD_BYTES = 4096
-_FETCH_SECONDS = 60
 
 
 def all_turns(epochs: int, nodes: Sequence[int]) -> list[Turn]:
@@ -48,23 +43,10 @@ def provide(turns: Sequence[Turn], parties: Mapping[int, SessionParty]) -> None:
 
 
 @dataclass(frozen=True)
-class Relay:
-    """One data owner among several.
+class Relay(HandingOwner):
+    """One data owner among several, in turns."""
 
-    :ivar wait: pauses, and raises to end
-    """
-
-    party: SessionParty
     turns: Sequence[Turn]
-    ledger: SessionLedger
-    store: Store
-    keys: SessionKeys
-    wait: Callable[[str], None]
-
-    @property
-    def node(self) -> int:
-        """This data owner's number."""
-        return self.party.node
 
     def run(self) -> None:
         """Do this node's part of every turn of its own.
@@ -95,9 +77,9 @@ class Relay:
         sealed = self.store.read(
             given.weights,
             max_bytes=snapshots.max_bytes + _OVERHEAD_BYTES,
-            timeout_seconds=_FETCH_SECONDS,
+            timeout_seconds=FETCH_SECONDS,
         )
-        context = self._context(given.from_node, given.to_node, given.epoch)
+        context = self.context(_SEALED_FOR, given.from_node, given.to_node, given.epoch)
         content = self.keys.open_sealed(sealed, context)
         snapshots.load(Weights.decode(content), f"what node {before.node} handed on")
 
@@ -106,36 +88,15 @@ class Relay:
         if following is None or following == self.node or self._handed(turn) is not None:
             return
         content = self.party.learner.snapshots.take(turn.epoch, 0).encode()
-        context = self._context(self.node, following, turn.epoch)
-        sealed = seal(content, self._sealing_key(following), context)
-        weights = self.store.put([sealed])
-        try:
-            self.ledger.hand_on(HandOver(self.node, following, turn.epoch, weights))
-        except RevertedError:
-            if self._handed(turn) is None:
-                raise
+        context = self.context(_SEALED_FOR, self.node, following, turn.epoch)
+        self.hand(following, turn.epoch, seal(content, self.sealing_key(following), context))
 
     def _handed(self, turn: Turn) -> HandOver | None:
-        """Give the hand-over from this turn to the next one's node."""
-        given = [each.hand_over for each in self._timeline().sessions[turn.node].hand_overs]
-        named = turn.epoch, self._following(turn)
-        found = [each for each in given if (each.epoch, each.to_node) == named]
+        """Give the last hand-over from this turn to the next one's node."""
+        found = self.handed(turn.node, self._following(turn), turn.epoch)
         return found[-1] if found else None
 
     def _following(self, turn: Turn) -> int | None:
         """Name the next turn's node; None after the last."""
         place = self.turns.index(turn) + 1
         return self.turns[place].node if place < len(self.turns) else None
-
-    def _sealing_key(self, node: int) -> bytes:
-        while (said := self._timeline().announcement(node, self.ledger.now())) is None:
-            self.wait(f"node {node} has announced no key to seal for: start it")
-        return read_certificate(said.certificate).sealing_key
-
-    def _context(self, *numbered: int) -> bytes:
-        """Bind what is sealed to contract, giver, receiver and epoch."""
-        numbers = b"".join(each.to_bytes(4, "big") for each in numbered)
-        return _SEALED_FOR + self.ledger.contract.lower().encode() + numbers
-
-    def _timeline(self) -> SessionTimeline:
-        return read_session_timeline(self.ledger)

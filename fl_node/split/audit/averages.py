@@ -15,7 +15,6 @@ from fl_node.split.audit.finding import (
 from fl_node.split.audit.folder import Owner
 from fl_node.split.averages import Share, average_file
 from fl_node.split.epoch import Learner
-from fl_node.split.record.phase import Party
 from fl_node.weights import Weights
 
 Judged = tuple[Verdict, list[Finding]]
@@ -67,10 +66,7 @@ class AveragesAudit:
         return self._learner(owner).initial
 
     def _share(self, owner: Owner, epoch: int) -> Share:
-        learner, path = self._learner(owner), owner.checkpoint(epoch)
-        learner.begin()
-        learner.snapshots.put_back(path)
-        return Share(owner.node, int(Weights.read(path).metadata["samples"]), learner.weights)
+        return Share(owner.node, *self._learner(owner).outcome(owner.checkpoint(epoch)))
 
     def _learner(self, owner: Owner) -> Learner:
         found = self.learner(owner)
@@ -81,18 +77,6 @@ class AveragesAudit:
 
 class NoLearnerError(FlnodeError):
     """What a party trains cannot be built here."""
-
-
-def averages_of(
-    party: Party,
-    owners: Sequence[Owner],
-    nodes: Mapping[int, Sequence[int]],
-    learner: Callable[[Owner], Learner | str],
-    average: Callable[[Weights, Sequence[Share]], Weights],
-) -> AveragesAudit:
-    """Give the audit of one kind of party."""
-    mine = {owner.node: owner for owner in owners if owner.party is party}
-    return AveragesAudit(mine, nodes, learner, average)
 
 
 def _judged(owner: Owner, epoch: int, computed: Weights | str) -> Judged:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fl_node.chain.session_timeline import RecordedEpoch
 from fl_node.errors import FlnodeError
-from fl_node.split.audit.averages import averages_of
+from fl_node.split.audit.averages import AveragesAudit
 from fl_node.split.audit.chain import ChainAudit
 from fl_node.split.audit.finding import REPRODUCED, Finding, Verdict
 from fl_node.split.audit.folder import Owner, audit_upper, find_owners
@@ -163,12 +163,10 @@ class DisclosedAudit:
         by_epoch: dict[int, list[int]] = {}
         for recorded in self.checked:
             by_epoch.setdefault(recorded.record.epoch, []).append(recorded.record.node)
-        uppers = {owner.contract: self._uppers.get(owner.contract) for owner in owners}
-        audit = averages_of(
-            party,
-            owners,
+        audit = AveragesAudit(
+            {owner.node: owner for owner in owners if owner.party is party},
             {epoch: sorted(nodes) for epoch, nodes in by_epoch.items()},
-            lambda owner: self.learners.of(owner, uppers[owner.contract]),
+            lambda owner: self.learners.of(owner, self._uppers[owner.contract]),
             lambda base, shares: self.average(plan, base, shares),
         )
         for found in audit.run():

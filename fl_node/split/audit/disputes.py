@@ -111,20 +111,10 @@ def _signed_twice(before: Leaves, last: Leaves) -> Iterator[Finding]:
 
 
 def _claimed(chain: ChainAudit, log: SessionLog, said: RecordedAlone) -> Claimed:
-    record, timeline, party = said.record, chain.timeline, _PARTIES[said.side]
+    timeline, party = chain.timeline, _PARTIES[said.side]
     provider = timeline.provider if timeline is not None else ""
     accounts = {Party.NODE: log.account or "", Party.PROVIDER: provider, party: said.by}
-    return Claimed(
-        node=record.node,
-        epoch=record.epoch,
-        steps=record.steps,
-        root=record.root,
-        records=record.records,
-        session=chain.session(record.node),
-        seed=chain.seed(record.node, record.epoch),
-        by=Who.of(party),
-        verify=chain.verifiers(record.node, accounts, said.timestamp),
-    )
+    return Claimed.on_chain(chain, said.record, Who.of(party), accounts, said.timestamp)
 
 
 def _judged(said: Sequence[RecordedAlone], checked: Mapping[Side, RecordsAudit]) -> Finding:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fl_node.chain.epochs import EpochRecord, LoneRecord
 from fl_node.cid import Cid
 from fl_node.errors import DigestMismatchError, SplitError, StoreError
+from fl_node.split.audit.chain import ChainAudit
 from fl_node.split.audit.finding import Finding, Reason, Who
 from fl_node.split.opening import OpenedSession
 from fl_node.split.plan import SplitPlan
@@ -38,6 +40,32 @@ class Claimed:
     seed: bytes
     by: Who
     verify: Mapping[Party, Verify]
+
+    @classmethod
+    def on_chain(
+        cls,
+        chain: ChainAudit,
+        record: EpochRecord | LoneRecord,
+        by: Who,
+        accounts: Mapping[Party, str],
+        timestamp: int,
+    ) -> "Claimed":
+        """Take what a recorded epoch says.
+
+        :param accounts: that the parties had when it was recorded
+        :param timestamp: of that, in seconds since 1970
+        """
+        return cls(
+            node=record.node,
+            epoch=record.epoch,
+            steps=record.steps,
+            root=record.root,
+            records=record.records,
+            session=chain.session(record.node),
+            seed=chain.seed(record.node, record.epoch),
+            by=by,
+            verify=chain.verifiers(record.node, accounts, timestamp),
+        )
 
     def finding(self, reason: str, who: Who, detail: str, step: int = 0) -> Finding:
         """Say what does not hold in this epoch."""

@@ -142,19 +142,8 @@ def _records(
 
 
 def _claimed(chain: ChainAudit, recorded: RecordedEpoch) -> Claimed:
-    record = recorded.record
     accounts = {Party.NODE: recorded.node_account, Party.PROVIDER: recorded.provider_account}
-    return Claimed(
-        node=record.node,
-        epoch=record.epoch,
-        steps=record.steps,
-        root=record.root,
-        records=record.records,
-        session=chain.session(record.node),
-        seed=chain.seed(record.node, record.epoch),
-        by=Who.BOTH,
-        verify=chain.verifiers(record.node, accounts, recorded.timestamp),
-    )
+    return Claimed.on_chain(chain, recorded.record, Who.BOTH, accounts, recorded.timestamp)
 
 
 def _checked(recorded: RecordedEpoch, audit: RecordsAudit) -> EpochChecked:
