@@ -144,31 +144,41 @@ class Server:
 
     def _shake_hands(self, connected: socket.socket, peer: str) -> None:
         try:
-            self._let_in(connected, peer)
-        except FlnodeError as error:
-            if not self._is_closing:
-                self._say(f"{peer} was not let in: {error}")
+            with _closed_unless_kept(connected), self._named(peer):
+                self._let_in(connected, peer)
+        except FlnodeError:
+            # It was said.
+            return
         finally:
             with self._changed:
                 del self._pending[threading.current_thread()]
 
+    @contextmanager
+    def _named(self, peer: str) -> Iterator[None]:
+        """Say who is refused, and why, while it is still connected: it cannot know before us."""
+        try:
+            yield
+        except FlnodeError as error:
+            if not self._is_closing:
+                self._say(f"{peer} was not let in: {error}")
+            raise
+
     def _let_in(self, connected: socket.socket, peer: str) -> None:
         end = time.monotonic() + HANDSHAKE_SECONDS
-        with _closed_unless_kept(connected):
-            announced = dict(self._admitted())
-            context = server_context(self._keys, _usable(announced.values()))
-            stream = Stream(
-                TlsSocket(connected, context, server_side=True),
-                peer,
-                max_message_bytes=HELLO_BYTES,
-                send_seconds=HANDSHAKE_SECONDS,
-                check=self._check,
-            )
-            node = _meet(stream, announced, end)
-            stream.peer = f"node {node}"
-            stream.allow(self._max_message_bytes, self._send_seconds)
-            stream.send(HELLO)
-            self._take(node, stream)
+        announced = dict(self._admitted())
+        context = server_context(self._keys, _usable(announced.values()))
+        stream = Stream(
+            TlsSocket(connected, context, server_side=True),
+            peer,
+            max_message_bytes=HELLO_BYTES,
+            send_seconds=HANDSHAKE_SECONDS,
+            check=self._check,
+        )
+        node = _meet(stream, announced, end)
+        stream.peer = f"node {node}"
+        stream.allow(self._max_message_bytes, self._send_seconds)
+        stream.send(HELLO)
+        self._take(node, stream)
 
     def _take(self, node: int, stream: Stream) -> None:
         """Put a node's new stream in the place of the one it had, which may be a dead one."""
