@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fl_node.options import counted, examples, print_json, with_folder, with_json
+from fl_node.options import (
+    counted,
+    examples,
+    next_steps,
+    print_json,
+    with_folder,
+    with_json,
+)
 
 if TYPE_CHECKING:
     from aggregator.console import RoleWatcher
@@ -60,6 +67,8 @@ def deploy(
         if rounds is not None:
             raise click.UsageError("--rounds is of federations; a split plan has epochs")
         _deploy_split(plan_file, home, settings, known, as_json)
+        if not as_json:
+            click.echo(_split_steps(folder, home))
         return
     draft = read_draft(plan_file, {} if rounds is None else {"terms": {"rounds": rounds}})
     members = known.for_nodes(draft.plan.nodes)
@@ -112,6 +121,23 @@ def _deploy_split(
         click.echo(line)
     click.echo(f"split learning {ledger.contract} on chain {ledger.chain_id}")
     click.echo(f"told: {', '.join(map(str, told))}")
+
+
+def _split_steps(folder: Path | None, home: Path) -> str:
+    """Say how the parties begin: those of a network here, or this one of a host alone."""
+    from fl_node.hosts import neighbours
+
+    place = "" if folder is None else f" -C {folder}"
+    others = [each.name for each in neighbours(home)[1:]]
+    numbers = [name.removeprefix("node-") for name in others if name.startswith("node-")]
+    owners = [f"flnode split train --node-id {number}{place}" for number in numbers]
+    return next_steps(
+        [
+            f"flnode split provide{place}",
+            *(owners or ["flnode split train, on each data owner's host"]),
+            f"flnode status --watch{place}",
+        ]
+    )
 
 
 @click.command(

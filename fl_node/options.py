@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,14 @@ def with_json(command: _Command) -> _Command:
 def examples(*lines: str) -> str:
     """Give the end of a command's help: examples as one types them."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def next_steps(lines: Sequence[str]) -> str:
+    """Say which commands come next, a line each."""
+    count = counted(len(lines), "line")
+    return "\n".join(
+        [f"next, {count}, each in its own terminal:", *(f"  {line}" for line in lines)]
+    )
 
 
 def counted(count: int, noun: str) -> str:

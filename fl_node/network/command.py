@@ -18,7 +18,7 @@ from fl_node.network.console import (
     with_name,
     with_place,
 )
-from fl_node.options import counted, examples, say, with_json
+from fl_node.options import examples, next_steps, say, with_json
 
 if TYPE_CHECKING:
     from fl_node.network.host import Network
@@ -114,7 +114,4 @@ def _next_steps(folder: Path, made: "Network") -> str:
         f"flnode aggregate{place}",
         f"flnode status --watch{place}",
     ]
-    count = counted(len(lines), "line")
-    return "\n".join(
-        [f"next, {count}, each in its own terminal:", *(f"  {line}" for line in lines)]
-    )
+    return next_steps(lines)

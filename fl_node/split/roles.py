@@ -108,7 +108,7 @@ def train_all(home: Path, node: int | None, around: Surroundings, average: Avera
     with _member(home, around) as member:
         opened, settings = member.opened, member.settings
         member.require_consent()
-        number = node or member.own_number()
+        number = member.number(node)
         data, test = opened.data(home, settings.data, number)
         for line in what_crosses(opened.plan, data):
             around.say(line)
@@ -152,12 +152,21 @@ class _Member:
     def timeline(self) -> SessionTimeline:
         return self.around.patience.until(lambda: read_session_timeline(self.opened.ledger))
 
-    def own_number(self) -> int:
-        found = self.timeline().node_of(self.signer.address)
+    def number(self, named: int | None) -> int:
+        """Give the account's node.
+
+        :param named: what it is said to be
+        """
+        timeline, contract = self.timeline(), self.opened.ledger.contract
+        found = timeline.node_of(self.signer.address)
         if not found:
             raise LedgerError(
-                f"{self.signer.address} is no node of {self.opened.ledger.contract}: ask its "
-                "owner to register it"
+                f"{self.signer.address} is no node of {contract}: ask its owner to register it"
+            )
+        if named not in (None, found):
+            raise LedgerError(
+                f"{self.signer.address} is node {found} of {contract}, not node {named}: use that "
+                "node's host, or leave out --node-id"
             )
         return found
 

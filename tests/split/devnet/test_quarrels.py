@@ -125,11 +125,11 @@ def test_a_stranger_with_keys_of_its_own_is_not_let_in(seen: Quarrels) -> None:
 
 
 def test_a_node_that_is_not_registered_cannot_join(seen: Quarrels) -> None:
-    assert "UnknownNode" in seen.line("strangers", OTHER)
+    assert "is no node of" in seen.line("strangers", OTHER)
 
 
 def test_a_node_cannot_join_as_another(seen: Quarrels) -> None:
-    assert "NotAccountOfNode" in seen.line("as another", OTHER)
+    assert "is no node of" in seen.line("as another", OTHER)
 
 
 def test_nobody_but_the_parties_is_announced(seen: Quarrels) -> None:
