@@ -16,6 +16,7 @@ from fl_node.split.parts.cut import cut_model
 from fl_node.split.parts.node_step import NodeStep
 from fl_node.split.parts.part import divide
 from fl_node.split.parts.provider_step import ProviderStep
+from fl_node.split.parts.remote import Arrays
 from fl_node.training.compiled import compile_model
 from fl_node.training.data import is_sparse
 from fl_node.training.dataset import Dataset
@@ -62,7 +63,13 @@ def cut(draft: Draft, data: Dataset, after: str) -> Step:
     node.party.load([divide(lower, draft.initial)])
     provider.party.load([divide(upper, draft.initial)])
     samples = node.samples(data)
-    return lambda rows: node.step(samples, rows, provider.step)
+
+    def exchange(sent: Arrays, targets: Any) -> Arrays:
+        answer: Arrays = []
+        provider.step(sent, targets, lambda found, _: answer.extend(map(np.array, found)))
+        return answer
+
+    return lambda rows: node.step(samples, rows, exchange)
 
 
 def block(step: Step, steps: int) -> float:

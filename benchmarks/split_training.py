@@ -194,10 +194,9 @@ def _answer(learner: Provider, stream: socket.socket, steps: int) -> None:
     for _ in range(steps):
         cut = _receive(stream)
         if isinstance(step, ProviderStep):
-            gradients = step.step(cut[:-1], cut[-1])
+            step.step(cut[:-1], cut[-1], lambda gradients, _: _send(stream, gradients))
         else:
-            gradients = step.step(cut, partial(_exchanged, stream))
-        _send(stream, gradients)
+            step.step(cut, partial(_exchanged, stream), partial(_send, stream))
 
 
 def _exchanged(stream: socket.socket, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:

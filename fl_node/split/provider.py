@@ -22,6 +22,8 @@ from fl_node.training.backend import start_backend
 from fl_node.training.draws import key_of
 from fl_node.weights import Weights
 
+Arrays = Sequence[NDArray[Any]]
+
 
 class Provider(Learner):
     """The upper part, which one data owner after the other trains, or this one alone in parallel.
@@ -110,10 +112,15 @@ class Provider(Learner):
         rows = conversation.batches.rows(step)
         with Origin(conversation.peer, conversation.history.epoch, step).answers():
             cut, kept = self._boundaries.cut.decode(found.tensors, rows)
-        gradients = upper.step(cut, found.tensors[TARGETS])
-        known = upper.score.result()
-        arrays = self._boundaries.cut.encode_gradients(gradients, kept)
-        conversation.say(Place(step, Phase.GRADIENTS), frame(arrays, known))
+        known: Metrics = {}
+
+        def answer(gradients: Arrays, score: Metrics) -> None:
+            nonlocal known
+            known = score
+            arrays = self._boundaries.cut.encode_gradients(gradients, kept)
+            conversation.say(Place(step, Phase.GRADIENTS), frame(arrays, known))
+
+        upper.step(cut, found.tensors[TARGETS], answer)
         return known
 
     def _between(
@@ -126,16 +133,18 @@ class Provider(Learner):
             cut, kept = self._boundaries.cut.decode(found.tensors, rows)
         key = key_of("wire back", self._plan.training.seed, turn.node, turn.epoch, step)
 
-        def exchange(features: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        def exchange(features: Arrays) -> Arrays:
             arrays, kept_above = self._boundaries.outputs.encode(features, key=key)
             conversation.say(Place(step, Phase.FEATURES), frame(arrays))
             answer = conversation.hear(Place(step, Phase.FEATURE_GRADIENTS))
             with origin.answers():
                 return self._boundaries.outputs.decode_gradients(answer.tensors, rows, kept_above)
 
-        gradients = upper.step(cut, exchange)
-        arrays = self._boundaries.cut.encode_gradients(gradients, kept)
-        conversation.say(Place(step, Phase.GRADIENTS), frame(arrays))
+        def answer(gradients: Arrays) -> None:
+            arrays = self._boundaries.cut.encode_gradients(gradients, kept)
+            conversation.say(Place(step, Phase.GRADIENTS), frame(arrays))
+
+        upper.step(cut, exchange, answer)
         return measured(found)
 
 

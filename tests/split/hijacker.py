@@ -28,9 +28,9 @@ class Hijacker:
         self._optimizer.build(self._critic.trainable_variables)
         self._graph = tf.function(self._gradients, autograph=False, reduce_retracing=True)
 
-    def step(self, cut, _targets):
+    def step(self, cut, _targets, answer):
         rows = self._chance.integers(0, len(self._public), len(cut[0]))
-        return [self._graph(cut[0], self._public[rows]).numpy()]
+        answer([self._graph(cut[0], self._public[rows]).numpy()], {})
 
     def _gradients(self, cut, public):
         with tf.GradientTape(persistent=True) as tape:

@@ -19,6 +19,7 @@ import numpy as np
 
 from fl_node.split.channel.keys import SessionKeys
 from fl_node.split.record.phase import Party, Phase
+from tests.split.answered import answered
 from tests.split.duet import Duet
 
 ROOT = Path(__file__).parents[2]
@@ -177,7 +178,7 @@ class Plain:
 
     def _labelled(self, newest: list[Any], cut: Any, targets: Any) -> Any:
         self._set(newest)
-        return self._provider.step(cut, targets)
+        return answered(self._provider, cut, targets)
 
     def _between(self, rows: Any, newest: list[Any]) -> None:
         """Run the provider's step in a thread, which waits in its middle as ours does."""
@@ -189,7 +190,7 @@ class Plain:
             return back.get()
 
         with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(lambda: self._provider.step(cuts.get(), ask))
+            answer = pool.submit(lambda: answered(self._provider, cuts.get(), ask))
 
             def features_of(cut: Any) -> Any:
                 self._set(newest)

@@ -16,6 +16,7 @@ import numpy as np
 
 from fl_node.plan import Plan
 from fl_node.weights import Weights
+from tests.split.answered import answered
 
 WHERE = {"node": 1, "round_": 1, "base_number": 0}
 
@@ -100,9 +101,9 @@ def _serve(pipe: Any, step: Any) -> None:
         if kind == "outputs":
             pipe.send(step.outputs(cut))
         elif targets:
-            pipe.send(step.step(cut, targets[0]))
+            pipe.send(answered(step, cut, targets[0]))
         else:
-            pipe.send(step.step(cut, ask))
+            pipe.send(answered(step, cut, ask))
     metrics = step.score.result() if hasattr(step, "score") else None
     pipe.send((step.party.weights[0].encode(), moments(step.party.optimizer), metrics))
 

@@ -55,7 +55,11 @@ class Score:
 
     def result(self) -> dict[str, float]:
         """Give ``loss`` and the plan's metrics."""
-        return {name: float(v) for name, v in self._model.get_metrics_result().items()}
+        return {name: float(v) for name, v in self.results().items()}
+
+    def results(self) -> dict[str, Any]:
+        """Give the same as tensors, within a graph."""
+        return dict(self._model.get_metrics_result())
 
 
 def output_alone(shape: tuple[int | None, ...]) -> Any:

@@ -42,10 +42,10 @@ def crooked(tmp_path_factory):
     def more(exchange, cut, targets):
         return labelled(exchange, [each * 1.01 for each in cut], targets)
 
-    def worse(provider, cut, targets):
+    def worse(provider, cut, targets, answer):
         count["steps"] += 1
-        gradients = step(provider, cut, targets)
-        return [each * 2 for each in gradients] if count["steps"] == 3 else gradients
+        factor = 2 if count["steps"] == 3 else 1
+        step(provider, cut, targets, lambda sent, said: answer([g * factor for g in sent], said))
 
     def chosen(exchange, cut, targets):
         return (more if exchange._step == 4 else labelled)(exchange, cut, targets)

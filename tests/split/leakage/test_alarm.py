@@ -15,6 +15,7 @@ from fl_node.split.parts.node_step import NodeStep
 from fl_node.split.parts.provider_step import ProviderStep
 from fl_node.training.dataset import Dataset
 from fl_node.training.draws import permutation
+from tests.split.answered import answered
 from tests.split.duet import Duet
 from tests.split.hijacker import Hijacker
 from tests.split.leakage_scene import BATCH, drafted, samples
@@ -58,7 +59,7 @@ class Scene:
                 step += 1
 
                 def exchange(cut, targets, step=step):
-                    gradients = provider.step(cut, targets)
+                    gradients = answered(provider, cut, targets)
                     if alarm.see(step, gradients, targets) is not None:
                         said.append(step)
                     return gradients

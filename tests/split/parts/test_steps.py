@@ -1,6 +1,7 @@
 """One party's steps, with arithmetic in NumPy for the other party."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fl_node.split.parts.provider_step import MiddleStep, ProviderStep
 from fl_node.split.parts.tailed_step import TailedStep
 from fl_node.training.dataset import Dataset
 from fl_node.training.models import build_model
+from tests.split.answered import answered
 from tests.split.cut_models import BATCH, data_for, draft_of
 
 ROWS = np.arange(BATCH)
@@ -90,7 +92,7 @@ def lose(*_arrays):
 
 STEPS = {
     "node": lambda scene, exchange: scene.node.step(scene.samples, ROWS, exchange),
-    "middle": lambda scene, exchange: scene.middle.step(scene.activations, exchange),
+    "middle": lambda scene, exchange: answered(scene.middle, scene.activations, exchange),
     "tailed, features": lambda scene, exchange: scene.tailed.step(
         scene.samples, ROWS, features_or(exchange, scene), answer_cut(scene)
     ),
@@ -214,7 +216,7 @@ def test_a_state_that_is_copied_out_goes_on_in_the_same_bits(built, which) -> No
 
 
 def test_the_provider_gives_gradients_and_counts_the_batch(scene) -> None:
-    gradients = scene.provider.step(scene.activations, scene.labels)
+    gradients = answered(scene.provider, scene.activations, scene.labels)
     assert [each.shape for each in gradients] == [each.shape for each in scene.activations]
     assert scene.provider.score.result()["loss"] > 0
 
@@ -232,8 +234,49 @@ def test_the_provider_gives_gradients_and_counts_the_batch(scene) -> None:
 def test_the_provider_refuses_what_does_not_fit(scene, spoil, said) -> None:
     before = state_of(scene.provider)
     with pytest.raises(SplitError, match=said):
-        scene.provider.step(*spoil(scene.activations, scene.labels))
+        answered(scene.provider, *spoil(scene.activations, scene.labels))
     assert same(state_of(scene.provider), before)
+
+
+ANSWERS = {
+    "provider": lambda scene, take: scene.provider.step(scene.activations, scene.labels, take),
+    "middle": lambda scene, take: scene.middle.step(scene.activations, answer, take),
+}
+
+
+@pytest.mark.parametrize("which", ANSWERS)
+def test_an_answer_that_fails_is_raised_after_the_step_is_whole(built, which) -> None:
+    ANSWERS[which](built.begin(), lambda *_: None)
+    wanted = state_of(party_of(built, which))
+    with pytest.raises(Lost, match="gone"):
+        ANSWERS[which](built.begin(), lose)
+    assert same(state_of(party_of(built, which)), wanted)
+    ANSWERS[which](built.begin(), lambda *_: None)
+    assert same(state_of(party_of(built, which)), wanted)
+
+
+@pytest.mark.parametrize("which", ANSWERS)
+def test_the_weights_move_on_while_the_answer_is_under_way(scene, which) -> None:
+    iterations = party_of(scene, which).party.optimizer.iterations
+    before, moved = int(iterations.numpy()), threading.Event()
+
+    def take(*_):
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not moved.is_set():
+            time.sleep(0.01)
+            if int(iterations.numpy()) == before + 1:
+                moved.set()
+
+    ANSWERS[which](scene, take)
+    assert moved.is_set()
+
+
+def test_the_score_that_leaves_counts_the_batch(scene) -> None:
+    told = []
+    for _ in range(2):
+        ANSWERS["provider"](scene, lambda _, score: told.append(score))
+        assert told[-1] == scene.provider.score.result()
+    assert told[0] != told[1]
 
 
 @pytest.mark.parametrize("which", ["provider", "middle"])
@@ -250,7 +293,7 @@ def test_outputs_at_inference_change_nothing(scene, which) -> None:
 def test_labels_that_are_no_classes_fail_in_one_line_and_change_nothing(scene) -> None:
     before = state_of(scene.provider)
     with pytest.raises(ModelError, match="a step failed"):
-        scene.provider.step(scene.activations, scene.labels + 7)
+        answered(scene.provider, scene.activations, scene.labels + 7)
     assert same(state_of(scene.provider), before)
 
 
